@@ -1,0 +1,58 @@
+# One word for each need. `make` alone lists them.
+
+BIN := .venv/bin
+FLASK := $(BIN)/flask --app run
+# Number of processes that run tests side by side; and more arguments for pytest, for example ARGS="tests/people -x".
+WORKERS ?= 2
+ARGS ?=
+export WORKERS
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup services test test-full lint format requirements db-revision db-upgrade db-upgrade-sql
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## everything from a bare checkout to a serving app (HOST, PORT, ADMIN_EMAIL, ADMIN_PASSWORD, DEMO)
+	@scripts/setup requirements.txt && exec $(FLASK) serve
+
+setup: ## make .venv with all that running, testing and checking need (PYTHON names the interpreter)
+	@scripts/setup requirements.txt requirements-dev.txt
+
+services: ## install MariaDB, PostgreSQL, Redis and Chromium for the tests, where missing and allowed
+	@scripts/install-services
+
+test: setup services ## run the tests on SQLite, MariaDB and PostgreSQL (ARGS goes to pytest, WORKERS is 2)
+	@scripts/test $(ARGS)
+
+test-full: setup services ## the same with the slow tests: long stress runs and full matrices
+	@scripts/test --slow $(ARGS)
+
+lint: setup ## check style, types and which room imports which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## put the code into its usual form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+requirements: setup ## pin all packages anew, with hashes, from requirements*.in
+	$(BIN)/uv pip compile $(PIN) requirements.in -o requirements.txt
+	$(BIN)/uv pip compile $(PIN) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+PIN := -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+db-revision: setup ## write a migration from the models: make db-revision m="what changes"
+	@test -n "$$m" || { echo 'Say what changes: make db-revision m="add a phone number to departments".' >&2; exit 1; }
+	$(FLASK) db revision --autogenerate -m "$$m"
+
+db-upgrade: setup ## bring the database of DATABASE_URL to this version
+	$(FLASK) db upgrade
+
+# Alembic only asks the URL which dialect to write; nothing is connected to.
+db-upgrade-sql: setup ## print that as SQL for MySQL/MariaDB and for PostgreSQL
+	@echo '-- MySQL and MariaDB'
+	@DATABASE_URL=mysql+pymysql://nobody@localhost/nothing $(FLASK) db upgrade --sql
+	@echo '-- PostgreSQL'
+	@DATABASE_URL=postgresql+psycopg://nobody@localhost/nothing $(FLASK) db upgrade --sql

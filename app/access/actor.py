@@ -1,0 +1,128 @@
+"""Who is acting, with all their rights, loaded by one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from app.access.grants import Action, Scope, Subject
+from app.accounts.models import AccessRole, GrantRow, Session, User
+from app.accounts.sessions import is_live, token_hash
+from app.core.problems import Forbidden
+from app.extensions import db
+from app.people.employee import Employee
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An account (or the operator at the command line) and what it may do, as of one moment."""
+
+    user_id: int | None
+    name: str
+    email: str
+    access_role: str
+    grants: Mapping[tuple[Action, Subject], Scope]
+    employee_id: int | None = None
+    employee_number: str | None = None
+    department_id: int | None = None
+    has_password: bool = True
+    session_id: int | None = None
+    last_seen_at: datetime | None = field(default=None, compare=False)
+
+    def scope(self, action: Action, subject: Subject) -> Scope | None:
+        """Return how far the right reaches; None without it."""
+        return self.grants.get((action, subject))
+
+    def can(self, action: Action, subject: Subject) -> bool:
+        """Say whether the right is there for at least somebody."""
+        return (action, subject) in self.grants
+
+    def can_beyond_self(self, action: Action, subject: Subject) -> bool:
+        """Say whether the right reaches further than one's own record."""
+        return self.scope(action, subject) not in (None, Scope.SELF)
+
+    def can_everywhere(self, action: Action, subject: Subject) -> bool:
+        """Say whether the right covers everybody."""
+        return self.scope(action, subject) is Scope.ALL
+
+    def require(self, action: Action, subject: Subject) -> None:
+        """Raise `Forbidden` without the right."""
+        if not self.can(action, subject):
+            raise Forbidden()
+
+
+def operator() -> Actor:
+    """Return the actor of the command line: whoever can run it owns the machine, so may do everything."""
+    everything = {(action, subject): Scope.ALL for action in Action for subject in Subject}
+    return Actor(user_id=None, name="operator", email="", access_role="administrator", grants=everything)
+
+
+def by_session_token(token: str, now: datetime) -> Actor | None:
+    """Return who is signed in with this token: session, user, access role, employee and grants in one statement."""
+    query = _actors().add_columns(Session.id, Session.last_seen_at).join(Session, Session.user_id == User.id)
+    return _actor(query.where(Session.token_hash == token_hash(token), is_live(now)))
+
+
+def by_user(user_id: int) -> Actor | None:
+    """Return the actor of an active account, fresh from the database."""
+    return _actor(_actors().where(User.id == user_id))
+
+
+def refreshed(actor: Actor) -> Actor:
+    """Return the same actor with the rights of this moment; raise `Forbidden` when the account ended."""
+    if actor.user_id is None:
+        return actor
+    fresh = by_user(actor.user_id)
+    if fresh is None:
+        raise Forbidden()
+    return fresh
+
+
+def _actors() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            User.id,
+            User.email,
+            User.password_hash.is_not(None),
+            AccessRole.name,
+            Employee.id,
+            Employee.number,
+            Employee.first_name,
+            Employee.last_name,
+            Employee.department_id,
+            GrantRow.action,
+            GrantRow.subject,
+            GrantRow.scope,
+        )
+        .select_from(User)
+        .join(AccessRole, AccessRole.id == User.access_role_id)
+        .outerjoin(Employee, Employee.id == User.employee_id)
+        .outerjoin(GrantRow, GrantRow.access_role_id == AccessRole.id)
+        .where(User.is_active)
+    )
+
+
+def _actor(query: Select[*tuple[Any, ...]]) -> Actor | None:
+    rows = db.session.execute(query).all()
+    if not rows:
+        return None
+    user_id, email, has_password, role, employee_id, number, first, last, department_id = rows[0][:9]
+    session_id, last_seen_at = rows[0][12:] if len(rows[0]) > 12 else (None, None)
+    grants = {(Action(row[9]), Subject(row[10])): Scope(row[11]) for row in rows if row[9] is not None}
+    return Actor(
+        user_id=user_id,
+        name=f"{first} {last}".strip() if employee_id else email,
+        email=email,
+        access_role=role,
+        grants=grants,
+        employee_id=employee_id,
+        employee_number=number,
+        department_id=department_id,
+        has_password=bool(has_password),
+        session_id=session_id,
+        last_seen_at=last_seen_at,
+    )

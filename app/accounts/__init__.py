@@ -1,0 +1,1 @@
+"""Who may sign in, and how: users, passwords, sessions, one-time links."""

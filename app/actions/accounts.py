@@ -1,0 +1,133 @@
+"""What happens to accounts: made, changed, ended; passwords and sign-in links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete, select
+
+from app.access.actor import Actor
+from app.access.grants import Action, Subject
+from app.accounts import passwords, sessions
+from app.accounts.administrators import refuse_last_administrator
+from app.accounts.models import AccessRole, ApiToken, Credential, Session, User
+from app.accounts.sign_in import new_link
+from app.actions.guard import loaded, refuse_stale
+from app.actions.registry import action
+from app.core.clock import now
+from app.core.problems import Forbidden, Invalid, NotFound, Sentence
+from app.core.values import clean
+from app.extensions import db
+from app.people.employee import Employee, Status
+
+FIELDS = ("email", "access_role_id", "employee_id", "is_active")
+
+
+@action("create_user", needs=(Action.CREATE, Subject.ACCOUNTS))
+def create_user(actor: Actor, values: Mapping[str, Any], password: str | None = None) -> int:
+    """Add an account, without a password unless one is given; return its id."""
+    cleaned = clean(
+        User, {"email": None, "access_role_id": None, **values}, FIELDS, required=("email", "access_role_id")
+    )
+    _check(actor, cleaned)
+    if password is not None:
+        _check_password(password, cleaned["email"], "password")
+    user = User(**{"is_active": True, **cleaned}, created_at=now())
+    user.password_hash = passwords.hashed(password) if password is not None else None
+    db.session.add(user)
+    db.session.flush()
+    return user.id
+
+
+@action("change_user", needs=(Action.EDIT, Subject.ACCOUNTS))
+def change_user(actor: Actor, user_id: int, version: int, values: Mapping[str, Any]) -> int:
+    """Change an account; a new access role, address or an end of the account ends its sessions; return its id."""
+    user = loaded(User, user_id)
+    cleaned = clean(User, values, FIELDS, required=("email", "access_role_id"))
+    refuse_stale(user, version, cleaned)
+    changed = {field: value for field, value in cleaned.items() if getattr(user, field) != value}
+    _check(actor, changed)
+    if user.is_active and ("access_role_id" in changed or changed.get("is_active") is False):
+        _refuse_loss_of_last(user, changed)
+    for field, value in changed.items():
+        setattr(user, field, value)
+    if changed.keys() & {"access_role_id", "is_active", "email", "employee_id"}:
+        sessions.end_all(user.id, but=actor.session_id if actor.user_id == user.id else None)
+    return user.id
+
+
+@action("delete_user", needs=(Action.DELETE, Subject.ACCOUNTS))
+def delete_user(actor: Actor, user_id: int, version: int) -> bool:
+    """Delete an account that never signed in, end any other; return whether it was ended rather than deleted."""
+    user = loaded(User, user_id)
+    refuse_stale(user, version, {})
+    if user.id == actor.user_id:
+        raise Invalid({"": _l("This is your own account. Ask another administrator.")})
+    refuse_last_administrator(user)
+    sessions.end_all(user.id)
+    db.session.execute(delete(Credential).where(Credential.user_id == user.id))
+    if user.last_signed_in_at is None:
+        db.session.execute(delete(ApiToken).where(ApiToken.user_id == user.id))
+        db.session.delete(user)
+        return False
+    user.is_active = False
+    return True
+
+
+@action("make_sign_in_link", needs=(Action.ADMINISTER, Subject.ACCOUNTS))
+def make_sign_in_link(actor: Actor, user_id: int) -> str:
+    """Return the token of a one-time sign-in link for somebody without a password, or who forgot it."""
+    user = loaded(User, user_id)
+    if not user.is_active:
+        raise Invalid({"": _l("This account is switched off. Switch it on first.")})
+    return new_link(user)
+
+
+@action("change_password", needs=None)
+def change_password(actor: Actor, current_password: str | None, new_password: str) -> None:
+    """Set one's own password and end one's other sessions; where there is a password, the present one is asked."""
+    if actor.user_id is None:
+        raise Forbidden()
+    user = loaded(User, actor.user_id)
+    if user.password_hash is not None and not passwords.matches(user.password_hash, current_password or ""):
+        raise Invalid({"current_password": _l("This is not your present password.")})
+    _check_password(new_password, user.email, "new_password")
+    user.password_hash = passwords.hashed(new_password)
+    db.session.execute(delete(Credential).where(Credential.user_id == user.id))
+    sessions.end_all(user.id, but=actor.session_id)
+
+
+@action("end_session", needs=None)
+def end_session(actor: Actor, session_id: int) -> None:
+    """Sign out one of one's own sessions."""
+    owner = db.session.execute(select(Session.user_id).where(Session.id == session_id)).scalar()
+    if owner is None or owner != actor.user_id:
+        raise NotFound()
+    sessions.end(session_id)
+
+
+def _check(actor: Actor, changed: Mapping[str, Any]) -> None:
+    errors: dict[str, Sentence] = {}
+    if "access_role_id" in changed:
+        if db.session.get(AccessRole, changed["access_role_id"]) is None:
+            errors["access_role_id"] = _l("Choose an access role from the list.")
+        elif not actor.can(Action.ADMINISTER, Subject.ACCOUNTS):
+            raise Forbidden()
+    if changed.get("employee_id") is not None:
+        employee = db.session.get(Employee, changed["employee_id"])
+        if employee is None or employee.status is Status.LEFT:
+            errors["employee_id"] = _l("Choose somebody who works here.")
+    if errors:
+        raise Invalid(errors)
+
+
+def _check_password(password: str, email: str, field: str) -> None:
+    fault = passwords.fault(password, email)
+    if fault:
+        raise Invalid({field: fault})
+
+
+def _refuse_loss_of_last(user: User, changed: Mapping[str, Any]) -> None:
+    refuse_last_administrator(user, "is_active" if "is_active" in changed else "access_role_id")

@@ -1,0 +1,139 @@
+"""The panel of roles: job titles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from wtforms import HiddenField
+
+from app.access import gate
+from app.access.grants import Action
+from app.admin.declarations import Cell, Column, Entry, Filter, cell
+from app.admin.listing import Asked
+from app.admin.organisation import OrganisationPanel
+from app.people.role import Role
+from app.reading import organisation as reading
+from app.reading.organisation import RoleRow
+from app.reading.paging import Page
+from app.ui import forms
+from app.ui.labels import field as label_of
+from app.ui.labels import shown
+from app.ui.records import Group
+
+FIELDS = ("title", "description", "family", "level", "closed_on")
+
+
+class RoleForm(forms.Form):
+    """A role."""
+
+    version = HiddenField()
+    title = forms.text("title", required=True, maxlength=Role.TITLE_LENGTH)
+    family = forms.text("family", maxlength=Role.FAMILY_LENGTH)
+    level = forms.number("level", min=Role.LEVELS.start, max=Role.LEVELS.stop - 1)
+    description = forms.long_text("description", maxlength=Role.DESCRIPTION_LENGTH)
+    closed_on = forms.day("closed_on")
+
+
+class CloseRoleForm(forms.Form):
+    """Which role today's holders get."""
+
+    version = HiddenField()
+    target_id = forms.lookup("role_id", "role", label=_l("Give its people this role"))
+
+
+def _headcount(row: RoleRow) -> Cell:
+    url = url_for("employees.index_view", flt0_role=row.role.id, flt1_is_here="1")
+    return cell(row.headcount, "number", url if row.headcount else None)
+
+
+class RolesPanel(OrganisationPanel):
+    """The job titles there are."""
+
+    icon = "briefcase"
+    label = _l("Roles")
+    new_label = _l("New role")
+    form_class = RoleForm
+    delete_form_class = CloseRoleForm
+    columns = (
+        Column("title", _l("Title"), lambda r: cell(r.role.title), sort="title"),
+        Column("family", _l("Family"), lambda r: cell(r.role.family)),
+        Column("level", _l("Level"), lambda r: cell(r.role.level, "number"), numeric=True),
+        Column("headcount", _l("Headcount"), _headcount, numeric=True),
+        Column("closed_on", _l("Closed on"), lambda r: cell(r.role.closed_on, "date")),
+    )
+    column_filters = (Filter("is_open", _l("Open"), "select", lambda: [("1", _("Yes")), ("0", _("No, closed"))]),)
+    sections = ((_l("Role"), ("title", "family", "level", "description", "closed_on")),)
+
+    def __init__(self) -> None:
+        super().__init__(Role, "roles")
+
+    def read_page(self, asked: Asked) -> Page[RoleRow]:
+        """Return a page of roles."""
+        return reading.roles(gate.actor(), self.wanted(asked))
+
+    def row_id(self, row: RoleRow) -> int:
+        """Return a role's id."""
+        return row.role.id
+
+    def export_rows(self, asked: Asked) -> tuple[list[str], Iterable[list[Any]]]:
+        """Return the roles of the list."""
+        header = ["title", "family", "level", "description", "headcount", "closed_on"]
+        rows = (
+            [r.role.title, r.role.family, r.role.level, r.role.description, r.headcount, r.role.closed_on]
+            for r in self.all_rows(asked)
+        )
+        return header, rows
+
+    def entry(self, record_id: int) -> Entry:
+        """Return one role."""
+        row = reading.role(gate.actor(), record_id)
+        role = row.role
+        people = url_for("employees.index_view", flt0_role=role.id, flt1_is_here="1")
+        fields = [(label_of(name), shown(getattr(role, name)), None) for name in FIELDS]
+        return Entry(
+            id=role.id,
+            version=role.version,
+            title=role.title,
+            values={name: getattr(role, name) for name in FIELDS},
+            groups=[Group(_l("Role"), [*fields, (label_of("headcount"), shown(row.headcount), people)])],
+            may_edit=self.may(Action.EDIT),
+            may_delete=self.may(Action.DELETE),
+            source=row,
+        )
+
+    def create(self, form: forms.Form) -> int:
+        """Add a role."""
+        return int(self.run("create_role", values=form.typed(*FIELDS)))
+
+    def update(self, form: forms.Form, entry: Entry) -> int:
+        """Change a role."""
+        return int(self.run("change_role", role_id=entry.id, version=self.version(form), values=form.typed(*FIELDS)))
+
+    def delete_question(self, entry: Entry, form: forms.Form) -> dict[str, Any]:
+        """Ask which role today's holders get."""
+        row: RoleRow = entry.source
+        self.narrow_target(form, row.headcount)
+        title = _("Close or delete: %(name)s", name=entry.title)
+        if reading.will_close(Role, entry.id):
+            words = _("People have held this role, so it is closed and stays in their history.")
+        else:
+            words = _("Nobody ever held this role, so it will be deleted.")
+        if row.headcount:
+            words += " " + ngettext(
+                "%(num)d person holds it today and needs another.",
+                "%(num)d people hold it today and need another.",
+                row.headcount,
+            )
+        return {"title": title, "sentence": words, "submit_label": _("Close or delete")}
+
+    def delete(self, form: forms.Form, entry: Entry) -> str:
+        """Close or delete a role."""
+        was_closed = self.run("delete_role", role_id=entry.id, version=self.version(form), target_id=self.target(form))
+        return str(
+            _("%(name)s was closed.", name=entry.title) if was_closed else _("%(name)s was deleted.", name=entry.title)
+        )

@@ -1,0 +1,15 @@
+"""The `flask` command line: results on stdout, logs on stderr, exit code 0 only when all went well."""
+
+from flask import Flask
+
+from app.commands.check import check
+from app.commands.demo import seed_demo
+from app.commands.people import people
+from app.commands.serve import serve
+from app.commands.users import create_admin, create_user
+
+
+def init_app(app: Flask) -> None:
+    """Add our commands to `app`."""
+    for command in (check, create_admin, create_user, people, seed_demo, serve):
+        app.cli.add_command(command)

@@ -1,0 +1,214 @@
+"""`flask check`: what is not as it should be, one finding a line, under ids that stay (docs/operations.md)."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.clock import now
+from app.core.database import migration, schema
+from app.core.database.diagnosis import diagnose
+from app.core.security import LOOPBACK
+from app.extensions import db
+
+ERROR, WARNING = "error", "warning"
+SHORTEST_KEY = 32
+FEWEST_LETTERS = 10
+CLOCK_SECONDS = 5
+DDL = re.compile(r"\b(ALL PRIVILEGES|CREATE|ALTER|DROP|INDEX|SUPER)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be; an error makes the command fail."""
+
+    id: str
+    level: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.level}: {self.sentence}"
+
+
+@click.command("check")
+@click.option("--deploy", "is_deployed", is_flag=True, help="Also check what matters where others sign in.")
+@with_appcontext
+def check(is_deployed: bool) -> None:
+    """Print what is not as it should be; exit code 1 where that includes an error."""
+    found = sorted(findings(is_deployed), key=lambda finding: finding.id)
+    for finding in found:
+        click.echo(str(finding))
+    if not found:
+        click.echo("Nothing found.", err=True)
+    if any(finding.level == ERROR for finding in found):
+        raise SystemExit(1)
+
+
+def findings(is_deployed: bool) -> Iterator[Finding]:
+    """Yield what is wrong with the settings, the folders and the database of the current application."""
+    if is_deployed:
+        yield from _settings(current_app.config)
+    yield from _folders(Path(current_app.instance_path))
+    yield from _database(is_deployed)
+
+
+def _settings(config: Any) -> Iterator[Finding]:
+    key = config["SECRET_KEY"] or ""
+    if len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_LETTERS:
+        yield Finding(
+            "R001",
+            ERROR,
+            f"SECRET_KEY is easy to guess: use at least {SHORTEST_KEY} random characters, for example those of "
+            "python3 -c 'import secrets; print(secrets.token_hex(32))'.",
+        )
+    if current_app.debug or config["FLASK_CONFIG"] == "development":
+        yield Finding("R002", ERROR, "Debugging is on, which shows code to visitors: set FLASK_CONFIG=production.")
+    is_near = config["HOST"] in LOOPBACK or f"[{config['HOST']}]" in LOOPBACK
+    if not config["TRUSTED_PROXIES"]:
+        yield Finding(
+            "R003",
+            WARNING,
+            "No proxy is trusted, so this serves plain http, and browsers elsewhere drop the sign-in cookie: put a "
+            "proxy with https in front and set TRUSTED_PROXIES=1.",
+        )
+    elif not is_near:
+        yield Finding(
+            "R004",
+            WARNING,
+            f"{config['TRUSTED_PROXIES']} proxies are trusted while HOST={config['HOST']} is open to other machines: "
+            "see to it that only the proxy reaches this port, or anybody can pretend to be at any address.",
+        )
+    if not (config["SESSION_COOKIE_HTTPONLY"] and config["SESSION_COOKIE_SAMESITE"] in ("Lax", "Strict")):
+        yield Finding("R003", ERROR, "The session cookie can be read by scripts or sent from other sites.")
+
+
+def _folders(instance: Path) -> Iterator[Finding]:
+    try:
+        probe = instance / ".checked"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        yield Finding("R008", ERROR, f"The instance folder {instance} can't be written: {error.strerror}.")
+    url = db.engine.url
+    data = [Path(str(url.database))] if url.get_backend_name() == "sqlite" and url.database else []
+    for path, level in [
+        *((instance / name, ERROR) for name in ("secret_key", "config.py")),
+        *((file, WARNING) for file in data),
+    ]:
+        if path.is_file() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+            yield Finding("R008", level, f"{path} is open to other users of this machine: run chmod 600 {path}.")
+
+
+def _database(is_deployed: bool) -> Iterator[Finding]:
+    backend = db.engine.dialect.name
+    if is_deployed and backend == "sqlite":
+        yield Finding(
+            "R009",
+            WARNING,
+            "SQLite serves one machine only: for several, or for many people writing at once, set DATABASE_URL.",
+        )
+    try:
+        yield from _migrations()
+        with db.engine.connect() as connection:
+            if backend != "sqlite":  # which has the clock of this machine and knows only UTF-8
+                yield from _clock(connection)
+                yield from _charset(connection)
+                if is_deployed:
+                    yield from _rights(connection)
+    except SQLAlchemyError as error:
+        yield Finding("R011", ERROR, diagnose(error))
+
+
+def _migrations() -> Iterator[Finding]:
+    current, head = migration.current(), migration.head()
+    if current == head:
+        return
+    if current is not None and schema.is_usable():
+        yield Finding("R006", WARNING, f"The database is at migration {current}, beyond this version's {head}.")
+    else:
+        yield Finding(
+            "R006",
+            ERROR,
+            f"The database is at migration {current or 'none'}, this version needs {head}: run "
+            "`flask --app run db upgrade`.",
+        )
+
+
+def _clock(connection: Connection) -> Iterator[Finding]:
+    is_mysql = connection.dialect.name == "mysql"
+    query = "SELECT UTC_TIMESTAMP(6)" if is_mysql else "SELECT clock_timestamp() AT TIME ZONE 'UTC'"
+    theirs: datetime = connection.execute(text(query)).scalar_one()
+    seconds = (theirs.replace(tzinfo=UTC) - now()).total_seconds()
+    if abs(seconds) > CLOCK_SECONDS:
+        yield Finding(
+            "R007",
+            ERROR,
+            f"The clocks of this machine and of the database server are {abs(seconds):.0f} seconds apart: let "
+            "both follow a time server.",
+        )
+
+
+def _charset(connection: Connection) -> Iterator[Finding]:
+    if connection.dialect.name == "postgresql":
+        encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+        if encoding != "UTF8":
+            yield Finding(
+                "R005",
+                ERROR,
+                f"The database's encoding is {encoding}, which can't hold every name: make one with ENCODING 'UTF8'.",
+            )
+        return
+    charset = connection.execute(text("SELECT @@character_set_database")).scalar_one()
+    narrow = connection.execute(
+        text(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+            " AND table_collation NOT LIKE 'utf8mb4%' ORDER BY table_name"
+        )
+    )
+    tables = [str(row[0]) for row in narrow]
+    if charset != "utf8mb4" or tables:
+        where = f"of the tables {', '.join(tables)}" if tables else "of the database"
+        yield Finding(
+            "R005",
+            ERROR,
+            f"The character set {where} is not utf8mb4, which every name needs: convert with "
+            "ALTER … CHARACTER SET utf8mb4.",
+        )
+
+
+def _rights(connection: Connection) -> Iterator[Finding]:
+    """Look whether the application's own account could change tables, which only the migrator should."""
+    if connection.dialect.name == "postgresql":
+        query = "SELECT has_schema_privilege(current_user, current_schema(), 'CREATE')"
+        may = bool(connection.execute(text(query)).scalar())
+    else:
+        grants = [str(row[0]) for row in connection.execute(text("SHOW GRANTS"))]
+        may = any(DDL.search(_privileges(grant)) for grant in grants if _is_about(grant, db.engine.url))
+    if may:
+        yield Finding(
+            "R010",
+            WARNING,
+            f"The database account “{db.engine.url.username}” may change tables: let the application sign in as one "
+            "that only reads and writes rows, and leave tables to the migrator (scripts/bootstrap-*.sql make both).",
+        )
+
+
+def _privileges(grant: str) -> str:
+    return grant.partition(" ON ")[0]
+
+
+def _is_about(grant: str, url: URL) -> bool:
+    """Say whether a grant covers the database: `*.*`, or its name, in which `_` may be escaped."""
+    target = grant.partition(" ON ")[2].partition(" TO ")[0].replace("\\", "")
+    return target.startswith(("*.*", f"`{url.database}`."))

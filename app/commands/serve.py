@@ -1,0 +1,184 @@
+"""What `make run` does once everything is installed: from whatever is there to a serving application."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from app import actions
+from app.access.actor import operator
+from app.actions.registry import Source
+from app.commands.words import failing_in_words
+from app.core.clock import now
+from app.core.database import migration, schema
+from app.core.problems import Invalid
+from app.core.security import LOOPBACK
+from app.extensions import db, migrate
+from app.reading import named
+
+DEMO_SEED = 1
+DEMO_PREFIX = "D-"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAdministrator:
+    """Who was made administrator just now; the password only where it is ours and has to be shown."""
+
+    email: str
+    made_up_password: str | None
+
+
+@click.command("serve")
+@with_appcontext
+def serve() -> None:
+    """Migrate, make the first administrator and the demo organisation where there are none, and serve."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    host, port = app.config["HOST"], app.config["PORT"]
+    _refuse_unwritable_folder(Path(app.instance_path))
+    _refuse_lost_cookies(host)
+    with _bound(host, port) as listener, failing_in_words():
+        _migrate()
+        made = _first_run()
+        is_known = made is not None or named.user_id(operator(), app.config["ADMIN_EMAIL"]) is not None
+        db.session.remove()
+        db.engine.dispose()
+        # Only now: it takes its time to load, and the other steps may end the program before.
+        from app.commands.server import serve_on
+
+        serve_on(listener, app, lambda: _print_welcome(app, made, is_known))
+
+
+def _refuse_unwritable_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".written-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise click.ClickException(
+            f"{folder} can't be written ({error.strerror}): make it writable or name another folder by INSTANCE_PATH."
+        ) from error
+
+
+def _refuse_lost_cookies(host: str) -> None:
+    """Refuse an address at which nobody could sign in: off this machine, browsers keep our cookie only over https."""
+    if host in LOOPBACK or f"[{host}]" in LOOPBACK or current_app.config["TRUSTED_PROXIES"] > 0:
+        return
+    raise click.ClickException(
+        f"HOST={host} would serve plain http to other machines, where browsers drop the sign-in cookie: put a proxy "
+        "with https in front and set TRUSTED_PROXIES=1, or keep HOST=127.0.0.1 and reach it through an SSH tunnel."
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that holds the address from now on, so that two starts can't both go on to migrate."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError) as error:
+        raise click.ClickException(
+            f"HOST={host} with PORT={port} is no address that can be served on: {error}."
+        ) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise click.ClickException(_why_not_bound(host, port, error)) from error
+    return listener
+
+
+def _why_not_bound(host: str, port: int, error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    if code == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use, perhaps by another Rollcall: stop that program, or choose another port with "
+            f"PORT={port + 1 if port < 65535 else 5000}."
+        )
+    if code == errno.EACCES:
+        return f"Port {port} is for the system's own programs: choose one from 1024 on, for example PORT=5000."
+    if isinstance(error, OverflowError):
+        return f"PORT={port} is no port: choose one from 1024 to 65535."
+    return f"HOST={host} is no address of this machine: use HOST=127.0.0.1."
+
+
+def _migrate() -> None:
+    """Bring the database up to date, unless a newer version of this code already took it further."""
+    before = migration.current()
+    if before is not None and not _is_known(before):
+        if schema.is_usable():
+            return
+        raise click.ClickException(
+            f"The database was migrated by a newer Rollcall (to {before}), with which this one can't work: start the "
+            "newer one, or put a copy from before that migration in its place."
+        )
+    copy = migration.bring_up_to_date(now())
+    if copy:
+        click.echo(f"The database was migrated; a copy from before is kept at {copy}.")
+
+
+def _is_known(revision: str) -> bool:
+    config: Any = migrate.get_config()
+    try:
+        return ScriptDirectory.from_config(config).get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+def _first_run() -> FirstAdministrator | None:
+    """Make the demo organisation and the administrator where there is no account yet.
+
+    The administrator comes last: a first run that was interrupted is a first run again.
+    """
+    if named.is_any_user(operator()):
+        return None
+    config = current_app.config
+    email, password = config["ADMIN_EMAIL"], config["ADMIN_PASSWORD"] or secrets.token_urlsafe(12)
+    _create_administrator(email, password, preview=True)
+    if config["DEMO"] and not named.is_any_employee_besides(operator(), DEMO_PREFIX):
+        _make_demo(config["DEMO"])
+    _create_administrator(email, password)
+    return FirstAdministrator(email, None if config["ADMIN_PASSWORD"] else password)
+
+
+def _create_administrator(email: str, password: str, preview: bool = False) -> None:
+    values = {"email": email, "access_role_id": named.access_role_id(operator(), "administrator")}
+    try:
+        actions.run(
+            "create_user", actor=operator(), source=Source.CLI, preview=preview, values=values, password=password
+        )
+    except Invalid as problem:
+        setting = {"email": "ADMIN_EMAIL", "password": "ADMIN_PASSWORD"}.get(next(iter(problem.errors), ""), "")
+        raise click.ClickException(f"{setting}: {problem}" if setting else str(problem)) from problem
+
+
+def _make_demo(employees: int) -> None:
+    from app.actions.demo.fill import seed
+
+    click.echo(f"Making a demo organisation of {employees} people (DEMO=0 leaves it out) …", err=True)
+    seed(employees, DEMO_SEED, lambda _done, _total: None)
+
+
+def _print_welcome(app: Flask, made: FirstAdministrator | None, is_known: bool) -> None:
+    config = app.config
+    host = f"[{config['HOST']}]" if ":" in config["HOST"] else config["HOST"]
+    email = config["ADMIN_EMAIL"]
+    if made is None:
+        way_in = f"Sign in as {email}, or with any other account." if is_known else "Sign in with your account."
+    elif made.made_up_password is None:
+        way_in = f"Sign in as {email} with the password of ADMIN_PASSWORD."
+    else:
+        way_in = f"Sign in as {email} with the password {made.made_up_password} (shown only now)."
+    click.echo(f"Rollcall serves at http://{host}:{config['PORT']}\n{way_in}\nStop with Ctrl-C.")

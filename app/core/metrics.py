@@ -1,0 +1,124 @@
+"""Numbers for Prometheus, in a registry for each application."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, current_app, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    ProcessCollector,
+    generate_latest,
+)
+
+from app.core.database.schema import HEAD
+from app.core.timing import Answered, on_answer
+from app.core.version import VERSION
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The numbers of one application, and from where they may be read."""
+
+    registry: CollectorRegistry
+    requests: Counter
+    seconds: Histogram
+    sql_statements: Counter
+    failed_sign_ins: Counter
+    exceptions: Counter
+    allowed: tuple[Network, ...]
+
+
+def init_metrics(app: Flask, config: Mapping[str, Any]) -> None:
+    """Count what `app` does; call it after `init_timing`. Raises SystemExit for an address that is none."""
+    registry = CollectorRegistry()
+    app.extensions["metrics"] = Metrics(
+        registry=registry,
+        requests=Counter("rollcall_requests", "Requests answered", ["method", "endpoint", "status"], registry=registry),
+        seconds=Histogram(
+            "rollcall_request_seconds", "Time until a request was answered", ["method", "endpoint"], registry=registry
+        ),
+        sql_statements=Counter(
+            "rollcall_sql_statements", "SQL statements run for requests", ["endpoint"], registry=registry
+        ),
+        failed_sign_ins=Counter("rollcall_failed_sign_ins", "Sign-ins refused", registry=registry),
+        exceptions=Counter("rollcall_exceptions", "Requests that ended in an unexpected error", registry=registry),
+        allowed=tuple(_network(text) for text in config["METRICS_ALLOWED"]),
+    )
+    Info("rollcall_build", "What is running", registry=registry).info(
+        {"version": VERSION, "schema": str(HEAD), "python": platform.python_version()}
+    )
+    ProcessCollector(registry=registry)
+    on_answer(app, _count)
+
+
+def count_failed_sign_in(app: Flask) -> None:
+    """Count a refused sign-in of `app`."""
+    app.extensions["metrics"].failed_sign_ins.inc()
+
+
+def exposition() -> bytes:
+    """Return the numbers of the application being served as Prometheus text."""
+    return generate_latest(_metrics().registry)
+
+
+def may_read() -> bool:
+    """Say whether whoever asks now may read the numbers: from an allowed address, or with the token."""
+    return _has_token() or _is_near()
+
+
+def _has_token() -> bool:
+    token = current_app.config["METRICS_TOKEN"]
+    kind, _, sent = request.headers.get("Authorization", "").partition(" ")
+    return bool(token) and kind.lower() == "bearer" and hmac.compare_digest(sent.strip().encode(), token.encode())
+
+
+def _is_near() -> bool:
+    # Behind a proxy that nobody told us about, everybody seems to come from the proxy's own address.
+    is_hidden = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    if not request.remote_addr or (is_hidden and not current_app.config["TRUSTED_PROXIES"]):
+        return False
+    try:
+        address = ipaddress.ip_address(request.remote_addr)
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in _metrics().allowed)
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise SystemExit(
+            f"METRICS_ALLOWED holds “{text}”, which is neither an address nor a network like 10.0.0.0/8."
+        ) from error
+
+
+def _metrics() -> Metrics:
+    found: Metrics = current_app.extensions["metrics"]
+    return found
+
+
+def _count(answered: Answered) -> None:
+    # Methods are made up by clients and every new one would be kept for ever.
+    method = answered.method if answered.method in METHODS else "other"
+    metrics = _metrics()
+    metrics.requests.labels(method, answered.endpoint, str(answered.status)).inc()
+    metrics.seconds.labels(method, answered.endpoint).observe(answered.seconds)
+    metrics.sql_statements.labels(answered.endpoint).inc(answered.sql_statements)
+    if answered.status == 500:
+        metrics.exceptions.inc()

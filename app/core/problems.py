@@ -1,0 +1,91 @@
+"""What can go wrong, by name; each face turns them into its own words (a field error, problem+json, an exit code)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+Sentence: TypeAlias = "str | LazyString"
+
+
+class Problem(Exception):
+    """Something a person can be told about; `str()` of it is a sentence without technical detail."""
+
+    sentence: Sentence = _l("Something went wrong.")
+
+    def __init__(self, sentence: Sentence | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+        if sentence:
+            self.sentence = sentence
+
+    def __str__(self) -> str:
+        return str(self.sentence)
+
+
+class Invalid(Problem):
+    """Input that breaks a rule: `errors` maps a field's name (or "" for the whole) to its sentences."""
+
+    sentence = _l("Some of what was entered can’t be used.")
+
+    def __init__(self, errors: Mapping[str, Sentence | Sequence[Sentence]]) -> None:
+        self.errors: dict[str, list[Sentence]] = {
+            field: [words] if isinstance(words, str | LazyString) else list(words) for field, words in errors.items()
+        }
+        super().__init__()
+
+    def __str__(self) -> str:
+        return " ".join(str(words) for sentences in self.errors.values() for words in sentences)
+
+
+class NotFound(Problem):
+    """The record is not there, or not for this actor's eyes; the two are not told apart."""
+
+    sentence = _l("There is no such record, or it was removed.")
+
+
+class Forbidden(Problem):
+    """The actor may not do this."""
+
+    sentence = _l("You don’t have the right to do this.")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field of a conflict: what was there before is unknown, what each side wants is not."""
+
+    field: str
+    yours: Any
+    theirs: Any
+
+
+class Conflict(Problem):
+    """The record moved on since it was read: `version` is the present one, `theirs` its present values by field."""
+
+    sentence = _l("Somebody else changed this record while you were editing it.")
+
+    def __init__(self, version: int, theirs: Mapping[str, Any]) -> None:
+        self.version = version
+        self.theirs = dict(theirs)
+        super().__init__()
+
+
+class Busy(Problem):
+    """The database could not take the change just now; nothing was saved, trying again is safe."""
+
+    sentence = _l("The database is busy just now. Nothing was saved; please try again.")
+
+
+class OutcomeUnknown(Problem):
+    """The connection broke during COMMIT, so the change may or may not be there; never repeated by itself."""
+
+    sentence = _l("The connection broke while saving. Please check whether the change is there before you repeat it.")
+
+
+class Unavailable(Problem):
+    """The database can't be reached."""
+
+    sentence = _l("The database can’t be reached at the moment. Nothing was saved.")

@@ -1,0 +1,1 @@
+"""Employees, departments and roles: the records, their history, and the rules that several actions share."""

@@ -1,0 +1,81 @@
+"""Choices found by typing, so that no form ever holds everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import select
+
+from app.access.actor import Actor
+from app.access.grants import Action, Subject
+from app.access.visible import visible
+from app.core import text
+from app.extensions import db
+from app.people.department import Department
+from app.people.employee import Employee, Status
+from app.people.role import Role
+from app.reading.search import found_by
+
+MOST = 20
+Choice = tuple[int, str]
+
+
+def departments(actor: Actor, typed: str) -> list[Choice]:
+    """Return open departments whose name holds every typed word."""
+    return _organisation(actor, typed, Department, Department.name_key, Department.name)
+
+
+def roles(actor: Actor, typed: str) -> list[Choice]:
+    """Return open roles whose title holds every typed word."""
+    return _organisation(actor, typed, Role, Role.title_key, Role.title)
+
+
+def employees(actor: Actor, typed: str) -> list[Choice]:
+    """Return people who work here and are found by what was typed."""
+    query = (
+        select(Employee.id, Employee.first_name, Employee.last_name, Employee.number)
+        .where(visible(actor), Employee.status != Status.LEFT, *found_by(typed))
+        .order_by(Employee.name_key, Employee.id)
+        .limit(MOST)
+    )
+    return [(row[0], _person(*row[1:])) for row in db.session.execute(query)]
+
+
+def labels(actor: Actor, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Return the names of choices (kind, id) that a form or filter shows as present; unknown ones are left out."""
+    found: dict[tuple[str, int], str] = {}
+    for kind, row_id in set(wanted):
+        if kind == "employee":
+            row = db.session.execute(
+                select(Employee.first_name, Employee.last_name, Employee.number).where(
+                    Employee.id == row_id, visible(actor)
+                )
+            ).first()
+            if row:
+                found[kind, row_id] = _person(*row)
+        elif actor.can(Action.VIEW, Subject.ORGANISATION):
+            column = Department.name if kind == "department" else Role.title
+            model: Any = Department if kind == "department" else Role
+            name = db.session.execute(select(column).where(model.id == row_id)).scalar()
+            if name:
+                found[kind, row_id] = name
+    return found
+
+
+def _organisation(actor: Actor, typed: str, model: Any, key: Any, label: Any) -> list[Choice]:
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    words = [key.contains(word, autoescape=True) for word in text.key(typed).split(" ") if word]
+    query = select(model.id, label).where(model.closed_on.is_(None), *words).order_by(key, model.id).limit(MOST)
+    return [(row[0], row[1]) for row in db.session.execute(query)]
+
+
+def _person(first_name: str, last_name: str, number: str) -> str:
+    return f"{first_name} {last_name}".strip() + f" · {number}"
+
+
+KINDS: dict[str, Callable[[Actor, str], list[Choice]]] = {
+    "department": departments,
+    "role": roles,
+    "employee": employees,
+}

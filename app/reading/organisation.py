@@ -1,0 +1,148 @@
+"""Departments and roles with their headcount, for those who may see the organisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import aliased
+
+from app.access.actor import Actor
+from app.access.grants import Action, Subject
+from app.access.visible import visible
+from app.core import text
+from app.core.problems import NotFound
+from app.extensions import db
+from app.people import rules
+from app.people.department import Department
+from app.people.employee import Employee, Status
+from app.people.role import Role
+from app.reading.paging import Order, Page, Place, count_up_to, page, placed
+
+Parent = aliased(Department)
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentRow:
+    """A department of a list, with the people who work in it today."""
+
+    department: Department
+    parent: str | None
+    lead_number: str | None
+    lead: str | None
+    headcount: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """A role of a list, with the people who hold it today."""
+
+    role: Role
+    headcount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list of departments or roles is asked for; `is_open` None means open and closed ones."""
+
+    search: str = ""
+    is_open: bool | None = None
+    is_descending: bool = False
+    place: Place = field(default_factory=Place)
+    size: int = 50
+
+
+def departments(actor: Actor, wanted: Wanted) -> Page[DepartmentRow]:
+    """Return one page of departments, by name."""
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    order = Order(Department.name_key, Department.id, wanted.is_descending)
+    ids = select(Department.id, Department.name_key).where(
+        *_conditions(wanted, Department, Department.name_key, Department.code_key)
+    )
+    chosen = placed(ids, order, wanted.place, wanted.size).subquery()
+    query = _departments(actor).join(chosen, chosen.c.id == Department.id)
+    rows = [
+        _department_row(row) for row in db.session.execute(query.order_by(*order.clauses(wanted.place.is_backwards)))
+    ]
+    made = page(rows, wanted.place, wanted.size, lambda r: (r.department.name_key, r.department.id))
+    made.count, made.count_is_capped = count_up_to(ids)
+    return made
+
+
+def department(actor: Actor, department_id: int) -> DepartmentRow:
+    """Return one department; raise `NotFound`."""
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    row = db.session.execute(_departments(actor).where(Department.id == department_id)).first()
+    if row is None:
+        raise NotFound()
+    return _department_row(row)
+
+
+def roles(actor: Actor, wanted: Wanted) -> Page[RoleRow]:
+    """Return one page of roles, by title."""
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    order = Order(Role.title_key, Role.id, wanted.is_descending)
+    ids = select(Role.id, Role.title_key).where(*_conditions(wanted, Role, Role.title_key))
+    chosen = placed(ids, order, wanted.place, wanted.size).subquery()
+    query = _roles(actor).join(chosen, chosen.c.id == Role.id)
+    rows = [RoleRow(*row) for row in db.session.execute(query.order_by(*order.clauses(wanted.place.is_backwards)))]
+    made = page(rows, wanted.place, wanted.size, lambda r: (r.role.title_key, r.role.id))
+    made.count, made.count_is_capped = count_up_to(ids)
+    return made
+
+
+def role(actor: Actor, role_id: int) -> RoleRow:
+    """Return one role; raise `NotFound`."""
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    row = db.session.execute(_roles(actor).where(Role.id == role_id)).first()
+    if row is None:
+        raise NotFound()
+    return RoleRow(*row)
+
+
+def will_close(kind: type[Department | Role], row_id: int) -> bool:
+    """Say whether deleting would only close this one, because somebody was ever in it."""
+    return rules.department_was_used(row_id) if kind is Department else rules.role_was_used(row_id)
+
+
+def _conditions(wanted: Wanted, kind: Any, *keys: Any) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    for word in text.key(wanted.search).split(" "):
+        if word:
+            matches = [column.contains(word, autoescape=True) for column in keys]
+            conditions.append(matches[0] if len(matches) == 1 else matches[0] | matches[1])
+    if wanted.is_open is not None:
+        conditions.append(kind.closed_on.is_(None) if wanted.is_open else kind.closed_on.is_not(None))
+    return conditions
+
+
+def _headcount(actor: Actor, column: Any, of: Any) -> Any:
+    """Return the number of people here today as a part of each row, so that a page stays one statement."""
+    here = Employee.status != Status.LEFT
+    return select(func.count()).where(column == of, here, visible(actor)).correlate(Department, Role).scalar_subquery()
+
+
+def _departments(actor: Actor) -> Select[*tuple[Any, ...]]:
+    lead = aliased(Employee)
+    return (
+        select(
+            Department,
+            Parent.name,
+            lead.number,
+            lead.first_name,
+            lead.last_name,
+            _headcount(actor, Employee.department_id, Department.id),
+        )
+        .outerjoin(Parent, Parent.id == Department.parent_id)
+        .outerjoin(lead, lead.id == Department.lead_id)
+    )
+
+
+def _department_row(row: Any) -> DepartmentRow:
+    department, parent, number, first, last, headcount = row
+    return DepartmentRow(department, parent, number, f"{first} {last}".strip() if first else None, headcount)
+
+
+def _roles(actor: Actor) -> Select[*tuple[Any, ...]]:
+    return select(Role, _headcount(actor, Employee.role_id, Role.id))

@@ -1,0 +1,128 @@
+"""Pages found by key instead of by number: the last of a million costs what the first does."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.extensions import db
+
+Row = TypeVar("Row")
+COUNTED_UP_TO = 10_000
+LONGEST_CURSOR = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page stands: after a row, before a row, at the end, or (all empty) at the beginning."""
+
+    after: str | None = None
+    before: str | None = None
+    is_last: bool = False
+
+    @property
+    def is_backwards(self) -> bool:
+        """Whether the page is read from its end."""
+        return self.is_last or self.before is not None
+
+
+@dataclass(slots=True)
+class Page(Generic[Row]):
+    """One page of a list: its rows, the cursors of its neighbours (None: there is none), how many rows in all."""
+
+    rows: list[Row]
+    previous: str | None = None
+    next: str | None = None
+    count: int = 0
+    count_is_capped: bool = False
+    size: int = 50
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a list is sorted by: a column that an index stands behind, made unique by the id."""
+
+    column: InstrumentedAttribute[Any]
+    id: InstrumentedAttribute[int]
+    is_descending: bool = False
+
+    def clauses(self, is_backwards: bool) -> list[ColumnElement[Any]]:
+        """Return the ORDER BY."""
+        if self.is_descending != is_backwards:
+            return [self.column.desc(), self.id.desc()]
+        return [self.column.asc(), self.id.asc()]
+
+    def beyond(self, cursor: str, is_backwards: bool) -> ColumnElement[bool] | None:
+        """Return the condition for the rows beyond the cursor; None for a cursor that nobody gave out."""
+        place = _read(cursor, self.column)
+        if place is None:
+            return None
+        value, row_id = place
+        # The first half alone bounds the walk of the index; engines don't see that through a plain OR.
+        if self.is_descending != is_backwards:
+            return and_(self.column <= value, or_(self.column < value, self.id < row_id))
+        return and_(self.column >= value, or_(self.column > value, self.id > row_id))
+
+
+def placed(ids: Select[*tuple[Any, ...]], order: Order, place: Place, size: int) -> Select[*tuple[Any, ...]]:
+    """Return `ids`, a SELECT of id and sort column, narrowed to one page and a row more, in the order it is read."""
+    cursor = place.before if place.is_backwards else place.after
+    beyond = order.beyond(cursor, place.is_backwards) if cursor else None
+    narrowed = ids if beyond is None else ids.where(beyond)
+    return narrowed.order_by(*order.clauses(place.is_backwards)).limit(size + 1)
+
+
+def page(rows: Sequence[Row], place: Place, size: int, key: Callable[[Row], tuple[Any, int]]) -> Page[Row]:
+    """Return the page made of rows read by `placed`; `key` gives a row's sort value and id."""
+    kept = list(rows[:size])
+    has_more = len(rows) > size
+    if place.is_backwards:
+        kept.reverse()
+    made: Page[Row] = Page(kept, size=size)
+    if kept:
+        has_next = place.before is not None if place.is_backwards else has_more
+        has_previous = has_more if place.is_backwards else place.after is not None
+        made.next = write_cursor(*key(kept[-1])) if has_next else None
+        made.previous = write_cursor(*key(kept[0])) if has_previous else None
+    return made
+
+
+def count_up_to(ids: Select[*tuple[Any, ...]], cap: int = COUNTED_UP_TO) -> tuple[int, bool]:
+    """Return how many rows there are, and whether there are more than that: counting all of them would cost a scan."""
+    inner = ids.order_by(None).limit(cap + 1).subquery()
+    found = db.session.execute(select(func.count()).select_from(inner)).scalar_one()
+    return min(found, cap), found > cap
+
+
+def write_cursor(value: Any, row_id: int) -> str:
+    """Return a row's place in the list as text for a URL."""
+    plain = value.isoformat() if isinstance(value, date) else value
+    return base64.urlsafe_b64encode(json.dumps([plain, row_id], ensure_ascii=False).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str, column: InstrumentedAttribute[Any]) -> tuple[Any, int] | None:
+    if len(cursor) > LONGEST_CURSOR:
+        return None
+    try:
+        value, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if (
+            not isinstance(row_id, int)
+            or isinstance(row_id, bool)
+            or not 0 <= row_id < 2**31
+            or not isinstance(value, str)
+        ):
+            return None
+        if column.type.python_type is date:
+            return date.fromisoformat(value), row_id
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return None
+    return value, row_id

@@ -1,0 +1,148 @@
+"""Words for what the database holds."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from flask_babel import format_date, format_datetime, format_decimal
+from flask_babel import lazy_gettext as _l
+
+from app.access.grants import Action, Scope, Subject
+from app.core.problems import Sentence
+from app.people.employee import EmploymentType, Status
+from app.people.history import PayPeriod
+
+WORDS: dict[StrEnum, Sentence] = {
+    Status.ACTIVE: _l("Active"),
+    Status.ON_LEAVE: _l("On leave"),
+    Status.LEFT: _l("Left"),
+    EmploymentType.PERMANENT: _l("Permanent"),
+    EmploymentType.FIXED_TERM: _l("Fixed term"),
+    EmploymentType.INTERN: _l("Intern"),
+    EmploymentType.CONTRACTOR: _l("Contractor"),
+    PayPeriod.YEAR: _l("a year"),
+    PayPeriod.MONTH: _l("a month"),
+    PayPeriod.HOUR: _l("an hour"),
+    Subject.DIRECTORY: _l("Directory"),
+    Subject.EMPLOYMENT: _l("Employment"),
+    Subject.PRIVATE: _l("Private"),
+    Subject.COMPENSATION: _l("Compensation"),
+    Subject.NOTES: _l("Notes"),
+    Subject.CONTACT: _l("Own contact details"),
+    Subject.ORGANISATION: _l("Departments and roles"),
+    Subject.ACCOUNTS: _l("Accounts"),
+    Subject.SYSTEM: _l("System"),
+    Action.VIEW: _l("See"),
+    Action.EDIT: _l("Change"),
+    Action.CREATE: _l("Add"),
+    Action.DELETE: _l("Remove"),
+    Action.EXPORT: _l("Export"),
+    Action.ADMINISTER: _l("Administer"),
+    Scope.SELF: _l("own record"),
+    Scope.REPORTS: _l("everyone below"),
+    Scope.DEPARTMENT: _l("own department and below"),
+    Scope.ALL: _l("everyone"),
+}
+
+FIELDS: dict[str, Sentence] = {
+    "number": _l("Number"),
+    "name": _l("Name"),
+    "first_name": _l("First name"),
+    "last_name": _l("Last name"),
+    "email": _l("E-mail"),
+    "phone": _l("Phone"),
+    "location": _l("Location"),
+    "photo": _l("Photo"),
+    "department": _l("Department"),
+    "department_id": _l("Department"),
+    "role": _l("Role"),
+    "role_id": _l("Role"),
+    "manager": _l("Manager"),
+    "manager_id": _l("Manager"),
+    "hired_on": _l("Hired on"),
+    "status": _l("Status"),
+    "employment_type": _l("Employment type"),
+    "fte": _l("Hours (share of full time)"),
+    "probation_until": _l("Probation until"),
+    "contract_until": _l("Contract until"),
+    "left_on": _l("Last day of work"),
+    "leaving_reason": _l("Reason for leaving"),
+    "legal_entity": _l("Legal entity"),
+    "custom": _l("Custom fields"),
+    "birth_date": _l("Birth date"),
+    "home_address": _l("Home address"),
+    "personal_email": _l("Personal e-mail"),
+    "personal_phone": _l("Personal phone"),
+    "emergency_name": _l("Emergency contact"),
+    "emergency_phone": _l("Emergency phone"),
+    "notes": _l("Notes"),
+    "code": _l("Code"),
+    "parent": _l("Part of"),
+    "parent_id": _l("Part of"),
+    "lead": _l("Lead"),
+    "lead_id": _l("Lead"),
+    "cost_centre": _l("Cost centre"),
+    "closed_on": _l("Closed on"),
+    "title": _l("Title"),
+    "description": _l("Description"),
+    "family": _l("Family"),
+    "level": _l("Level"),
+    "headcount": _l("Headcount"),
+    "access_role_id": _l("Access role"),
+    "access_role": _l("Access role"),
+    "employee_id": _l("Employee"),
+    "employee": _l("Employee"),
+    "is_active": _l("May sign in"),
+    "created_at": _l("Created"),
+    "last_signed_in_at": _l("Last signed in"),
+    "valid_from": _l("From"),
+}
+
+ACCESS_ROLES: dict[str, Sentence] = {
+    "administrator": _l("Administrator"),
+    "hr": _l("HR"),
+    "manager": _l("Manager"),
+    "staff": _l("Staff"),
+    "auditor": _l("Auditor"),
+}
+
+
+def access_role(name: str) -> str:
+    """Return the name of an access role for people; those that administrators made are shown as they named them."""
+    return str(ACCESS_ROLES.get(name, name))
+
+
+def shown(value: Any) -> str:
+    """Return a value as people read it, in their language; "" for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, StrEnum):
+        return str(WORDS.get(value, value))
+    if isinstance(value, bool):
+        return str(_l("Yes") if value else _l("No"))
+    if isinstance(value, datetime):
+        return str(format_datetime(value, "medium"))
+    if isinstance(value, date):
+        return str(format_date(value, "medium"))
+    if isinstance(value, Decimal):
+        return str(format_decimal(value))
+    return str(value)
+
+
+def field(name: str) -> str:
+    """Return the label of a field."""
+    return str(FIELDS.get(name, name))
+
+
+def initials(name: str) -> str:
+    """Return what stands in for a photo: the first letters of the first and the last word."""
+    words = name.split()
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper() if words else "?"
+
+
+def last_day(valid_to: date | None) -> date | None:
+    """Return the last day of a period, as people speak of it; the database holds the day after."""
+    return valid_to - timedelta(days=1) if valid_to else None

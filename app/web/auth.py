@@ -1,0 +1,91 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response
+from wtforms import PasswordField, StringField
+from wtforms.widgets import EmailInput
+
+from app import actions
+from app.access import gate
+from app.access.actor import Actor
+from app.accounts import sign_in as ways
+from app.accounts.sign_in import LinkFailed, SignInFailed
+from app.accounts.throttle import Throttled
+from app.core.metrics import count_failed_sign_in
+from app.ui.forms import Form
+from app.web.pages import start_page
+
+blueprint = Blueprint("auth", __name__)
+
+
+class SignInForm(Form):
+    """E-mail address and password."""
+
+    email = StringField(_l("E-mail"), widget=EmailInput())
+    password = PasswordField(_l("Password"))
+
+
+@blueprint.route("/login", methods=("GET", "POST"))
+def login() -> Any:
+    """Sign somebody in by password."""
+    following = gate.safe_next(request.args.get("next"))
+    if gate.actor_or_none() is not None:
+        return redirect(following) if following else start_page()
+    form = SignInForm()
+    status, headers, message = 200, {}, None
+    if form.validate_on_submit():
+        try:
+            token = ways.with_password(form.email.data or "", form.password.data or "", request.remote_addr, _agent())
+        except SignInFailed as failed:
+            count_failed_sign_in(current_app)
+            status, message = 401, str(failed)
+        except Throttled as throttled:
+            status, headers = 429, {"Retry-After": str(throttled.seconds)}
+            message = _("Too many tries. Wait %(count)s seconds, then try again.", count=throttled.seconds)
+        else:
+            gate.sign_in(token)
+            return redirect(following, 303) if following else start_page()
+    return render_template("web/login.html", form=form, message=message), status, headers
+
+
+@blueprint.post("/logout")
+def logout() -> Response:
+    """End this session everywhere its cookie was copied to, and let the browser forget what it kept."""
+    who = gate.actor()
+    _end(who)
+    gate.sign_out()
+    response = redirect(url_for("web.home"), 303)
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+@blueprint.route("/sign-in/<token>", methods=("GET", "POST"))
+def sign_in_link(token: str) -> Any:
+    """Sign somebody in once by a link; looking at it does not use it up, as programs that preview links do that."""
+    try:
+        owner = ways.owner_of_link(token)
+        if request.method == "GET":
+            return render_template("web/link.html", name=owner.email)
+        session_token = ways.with_link(token, request.remote_addr, _agent())
+    except LinkFailed as failed:
+        return render_template("web/login.html", form=SignInForm(formdata=None), message=str(failed)), 410
+    previous = gate.actor_or_none()
+    if previous is not None:
+        _end(previous)
+    gate.sign_in(session_token)
+    return redirect(url_for("web.password"), 303)
+
+
+def _end(who: Actor) -> None:
+    if who.session_id is not None:
+        actions.run("end_session", actor=who, source=actions.Source.WEB, session_id=who.session_id)
+
+
+def _agent() -> str | None:
+    return request.user_agent.string or None

@@ -1,0 +1,86 @@
+"""Whether this process is alive and ready, and its numbers; for machines, so without a session."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from flask import Blueprint, current_app, jsonify
+from flask_babel import gettext as _
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response
+
+from app.core import metrics
+from app.core.database import schema
+from app.core.database.diagnosis import Fault, fault
+from app.core.version import VERSION
+from app.extensions import db
+
+blueprint = Blueprint("health", __name__)
+OK, DEGRADED, FAILED = "ok", "degraded", "failed"
+Check = dict[str, Any]
+
+
+@blueprint.get("/healthz")
+def alive() -> Response:
+    """Say that the process answers, whatever its database does."""
+    return _no_store(jsonify(status="alive", version=VERSION))
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """Say whether requests can be served: 200, or 503 with the reason; what is only degraded does not count."""
+    checks = {**_database(), "cache": _cache(), "storage": _storage()}
+    reasons = [check["reason"] for check in checks.values() if check["state"] == FAILED]
+    if not reasons:
+        return _no_store(jsonify(status="ready", checks=checks))
+    answer = jsonify(status="not ready", reason=" ".join(reasons), checks=checks)
+    answer.status_code = 503
+    return _no_store(answer)
+
+
+@blueprint.get("/metrics", endpoint="metrics")
+def numbers() -> Response:
+    """Return the numbers as Prometheus text, to allowed addresses or with the token."""
+    if not metrics.may_read():
+        refused = current_app.response_class(_("This is for the monitoring of this installation.") + "\n", 403)
+        refused.mimetype = "text/plain"
+        return _no_store(refused)
+    return _no_store(current_app.response_class(metrics.exposition(), content_type=metrics.CONTENT_TYPE))
+
+
+def _no_store(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _database() -> dict[str, Check]:
+    """Read a real table, since a node without quorum still answers `SELECT 1`."""
+    try:
+        is_usable = schema.is_usable()
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        if fault(error) is not Fault.NOT_MIGRATED:
+            current_app.logger.warning("not ready: the database does not answer (%s)", fault(error).value)
+            reason = _("The database does not answer.")
+            return {"database": _failed(reason), "schema": {"state": "unknown"}}
+        is_usable = False
+    if is_usable:
+        return {"database": {"state": OK}, "schema": {"state": OK}}
+    reason = _("The database has another version’s tables: migrate it, or start the version that fits.")
+    return {"database": {"state": OK}, "schema": _failed(reason)}
+
+
+def _cache() -> Check:
+    return {"state": "off"}
+
+
+def _storage() -> Check:
+    """Look whether the instance folder takes files; without it pages still work."""
+    if os.access(current_app.instance_path, os.W_OK | os.X_OK):
+        return {"state": OK}
+    return {"state": DEGRADED, "reason": _("The instance folder can’t be written.")}
+
+
+def _failed(reason: str) -> Check:
+    return {"state": FAILED, "reason": reason}

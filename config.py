@@ -1,0 +1,202 @@
+"""Settings: the only reader of the environment, `.env` and `instance/config.py`.
+
+`app/` never imports this module; it is handed the finished mapping. Each setting stands once in `SETTINGS`,
+which the README's table is tested against.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent
+PROFILES = ("embedded", "development", "testing", "production")
+
+
+class ConfigError(SystemExit):
+    """A setting that can't be used; its text is the one sentence shown at start-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name, what it is when nobody sets it, how its text is read, and what it does."""
+
+    name: str
+    default: str
+    does: str
+    kind: str = "text"
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting(
+        "FLASK_CONFIG",
+        "",
+        "profile: `development`, `testing` or `production`; unset is production-safe and needs nothing else",
+    ),
+    Setting("SECRET_KEY", "", "signs cookies; unset: made once and kept in the instance folder", secret=True),
+    Setting(
+        "DATABASE_URL",
+        "",
+        "`sqlite:///…`, `mysql+pymysql://user:p%40ss@host:3306/name` or `postgresql+psycopg://…`, TLS by `?ssl_ca=`;"
+        " unset: SQLite in the instance folder",
+        secret=True,
+    ),
+    Setting(
+        "REDIS_URL", "", "`redis://`, `rediss://` or `redis+sentinel://…`; unset: memory of the process", secret=True
+    ),
+    Setting("TRUSTED_PROXIES", "0", "number of reverse proxies whose `X-Forwarded-*` headers are believed", "count"),
+    Setting("LOG_FORMAT", "console", "`json` or `console`"),
+    Setting("SERVER_TIMING", "0", "`1` adds a `Server-Timing` header with time and number of SQL statements", "switch"),
+    Setting("METRICS_ALLOWED", "127.0.0.1,::1", "addresses or networks that may read `/metrics`", "list"),
+    Setting("METRICS_TOKEN", "", "bearer token that may read `/metrics` from anywhere", secret=True),
+    Setting("DEFAULT_CURRENCY", "USD", "currency of imported pay that names none"),
+    Setting("HOST", "127.0.0.1", "address that `make run` serves on"),
+    Setting("PORT", "5000", "port that `make run` serves on", "count"),
+    Setting("INSTANCE_PATH", "", "folder of what belongs to this machine; unset: `instance/`"),
+    Setting("ADMIN_EMAIL", "admin@rollcall.example", "first administrator that `make run` makes"),
+    Setting("ADMIN_PASSWORD", "", "their password; unset: a random one is printed once", secret=True),
+    Setting("DEMO", "300", "number of demo employees that the first `make run` makes; `0`: none", "count"),
+)
+
+# The database drivers we ship with, under the names that people and hosting panels use for them.
+DIALECTS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "sqlite": "sqlite",
+}
+
+
+def load_config(
+    profile: str | None = None, environ: Mapping[str, str] | None = None, **overrides: Any
+) -> dict[str, Any]:
+    """Return the finished settings: `overrides`, then the environment, `.env`, `instance/config.py`, defaults.
+
+    The testing profile reads neither `.env` nor `instance/config.py`, so a developer's machine can't change a test.
+    """
+    environ = os.environ if environ is None else environ
+    profile = profile or environ.get("FLASK_CONFIG") or _from_dotenv(environ).get("FLASK_CONFIG") or "embedded"
+    if profile not in PROFILES:
+        raise ConfigError(
+            f"FLASK_CONFIG is “{profile}”, which is no profile: use {', '.join(PROFILES[1:])} or leave it out."
+        )
+    sources: list[Mapping[str, Any]] = [overrides, environ]
+    if profile != "testing":
+        sources.append(_from_dotenv(environ))
+    instance = Path(str(_look_up("INSTANCE_PATH", sources) or ROOT / "instance")).absolute()
+    if profile != "testing":
+        sources.append(_from_instance(instance))
+
+    config: dict[str, Any] = {s.name: _read(s, sources) for s in SETTINGS}
+    config.update({k: v for k, v in overrides.items() if k not in config})
+    config["FLASK_CONFIG"] = profile
+    config["INSTANCE_PATH"] = str(instance)
+    config["DATABASE_URL"] = _database_url(config["DATABASE_URL"], instance)
+    config["SECRET_KEY"] = _secret_key(config["SECRET_KEY"], profile, instance)
+    if config["LOG_FORMAT"] not in ("json", "console"):
+        raise ConfigError(f"LOG_FORMAT is “{config['LOG_FORMAT']}”: use json or console.")
+    config["DEBUG"] = profile == "development"
+    config["TESTING"] = profile == "testing"
+    return config
+
+
+def _from_dotenv(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings in `.env` beside this file; an environment handed in by a caller stands alone."""
+    if environ is not os.environ:
+        return {}
+    return {k: v for k, v in dotenv_values(ROOT / ".env").items() if v is not None}
+
+
+def _from_instance(instance: Path) -> dict[str, Any]:
+    path = instance / "config.py"
+    if not path.is_file():
+        return {}
+    try:
+        return {k: v for k, v in runpy.run_path(str(path)).items() if k.isupper()}
+    except Exception as error:
+        raise ConfigError(f"{path} could not be read: {error}.") from error
+
+
+def _look_up(name: str, sources: list[Mapping[str, Any]], is_secret: bool = False) -> Any:
+    """Return the first value that a source holds, secrets also from the file that `NAME_FILE` names."""
+    for source in sources:
+        if source.get(name) not in (None, ""):
+            return source[name]
+        file = source.get(f"{name}_FILE") if is_secret else None
+        if file:
+            try:
+                return Path(file).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ConfigError(f"{name}_FILE names {file}, which can't be read: {error.strerror}.") from error
+    return None
+
+
+def _read(setting: Setting, sources: list[Mapping[str, Any]]) -> Any:
+    value = _look_up(setting.name, sources, setting.secret)
+    text = setting.default if value is None else str(value).strip()
+    if setting.kind == "count":
+        if not (text.isascii() and text.isdigit()):
+            raise ConfigError(f"{setting.name} is “{text}”: it has to be a whole number, 0 or more.")
+        return int(text)
+    if setting.kind == "switch":
+        return text.lower() in ("1", "true", "yes", "on")
+    if setting.kind == "list":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _database_url(url: str, instance: Path) -> str:
+    """Return `url` with the driver we ship for its database, or SQLite in the instance folder."""
+    if not url:
+        return f"sqlite:///{instance / 'rollcall.sqlite3'}"
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in DIALECTS:
+        known = "sqlite:///…, mysql+pymysql://… or postgresql+psycopg://…"
+        raise ConfigError(f"DATABASE_URL begins with “{scheme[:20]}”, which is no database we know: use {known}.")
+    if rest.count("@") > 1:
+        raise ConfigError("DATABASE_URL holds more than one “@”: write an “@” inside a user name or password as %40.")
+    return f"{DIALECTS[scheme]}://{rest}"
+
+
+def _secret_key(key: str, profile: str, instance: Path) -> str:
+    """Return the secret key: as set, or (except in production) made once and kept in the instance folder."""
+    if key:
+        return key
+    if profile == "testing":
+        return secrets.token_hex(32)
+    if profile == "production":
+        raise ConfigError(
+            "SECRET_KEY is not set: give every server the same one, for example made by "
+            "python3 -c 'import secrets; print(secrets.token_hex(32))'."
+        )
+    path = instance / "secret_key"
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+        # Written whole under another name and linked: two first starts at once agree on one key.
+        fresh = instance / f".secret_key-{os.getpid()}"
+        if not path.exists():
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32))
+            try:
+                os.link(fresh, path)
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"{instance} can't be written ({error.strerror}): make it writable or name another folder by INSTANCE_PATH."
+        ) from error

@@ -1,0 +1,74 @@
+"""The five access roles that come with the product, and what each may do."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+# The built-in access roles as they were first shipped: for each subject the scope of each action.
+PEOPLE = ("directory", "employment", "private", "compensation", "notes")
+EVERYTHING_ON_PEOPLE = {
+    **{(action, group): "all" for action in ("view", "edit", "export") for group in PEOPLE},
+    ("create", "employment"): "all",
+    ("delete", "employment"): "all",
+    ("edit", "contact"): "self",
+}
+ORGANISATION = {(action, "organisation"): "all" for action in ("view", "edit", "create", "delete", "export")}
+OWN = {
+    ("view", "directory"): "all",
+    ("view", "organisation"): "all",
+    ("view", "employment"): "self",
+    ("view", "private"): "self",
+    ("view", "compensation"): "self",
+    ("edit", "contact"): "self",
+}
+BUILT_IN = {
+    "administrator": (
+        "May see and do everything",
+        {
+            **EVERYTHING_ON_PEOPLE,
+            **ORGANISATION,
+            **{(action, "accounts"): "all" for action in ("view", "edit", "create", "delete", "administer")},
+            ("view", "system"): "all",
+            ("administer", "system"): "all",
+        },
+    ),
+    "hr": ("Keeps people, departments and roles", {**EVERYTHING_ON_PEOPLE, **ORGANISATION}),
+    "manager": ("Sees the employment of everyone below them", {**OWN, ("view", "employment"): "reports"}),
+    "staff": ("Sees the directory and their own record", OWN),
+    "auditor": (
+        "Sees employment, accounts and the system, changes nothing",
+        {
+            **OWN,
+            ("view", "employment"): "all",
+            ("view", "accounts"): "all",
+            ("view", "system"): "all",
+        },
+    ),
+}
+
+
+def upgrade() -> None:
+    for name, (description, rights) in BUILT_IN.items():
+        # Nothing where the role is there already: a downgrade keeps roles that accounts hold.
+        op.execute(
+            "INSERT INTO access_roles (name, description, is_builtin, version) "  # noqa: S608 constants from above
+            f"SELECT '{name}', '{description}', TRUE, 1 FROM (SELECT 1 AS here) AS one "
+            f"WHERE NOT EXISTS (SELECT 1 FROM access_roles WHERE name = '{name}')"
+        )
+        for (action, subject), scope in rights.items():
+            op.execute(
+                "INSERT INTO grants (access_role_id, action, subject, scope, version) "  # noqa: S608
+                f"SELECT id, '{action}', '{subject}', '{scope}', 1 FROM access_roles WHERE name = '{name}'"
+            )
+    op.execute(
+        "INSERT INTO schema_state (number, revision, oldest_code, applied_at) VALUES (2, '0002', 2, CURRENT_TIMESTAMP)"
+    )
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM schema_state WHERE number = 2")
+    op.execute("DELETE FROM grants")
+    op.execute("DELETE FROM access_roles WHERE id NOT IN (SELECT access_role_id FROM users)")

@@ -1,0 +1,1 @@
+"""Tests mirror app/; the services they need are started by tests/services."""

@@ -1,0 +1,79 @@
+"""One application for a test run, on the database that the run is for; each test begins with empty tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import Table, select, update
+
+from app.extensions import db
+from tests.applications import application, migrate
+from tests.browsing import Browser
+from tests.sample import Sample, build
+
+pytest_plugins = ["tests.services.plugin"]
+
+KEPT = {"access_roles", "grants", "schema_state"}
+"""What the migrations filled in; every test may count on it."""
+
+
+@pytest.fixture(scope="session")
+def migrated_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """Give the application of this run."""
+    instance: Path = tmp_path_factory.mktemp("instance")
+    with application(database_url, INSTANCE_PATH=str(instance), SERVER_TIMING="1") as app:
+        migrate(app)
+        yield app
+
+
+@pytest.fixture
+def app(migrated_app: Flask) -> Iterator[Flask]:
+    """Give the application with empty tables; what a test leaves behind is removed after it."""
+    yield migrated_app
+    with migrated_app.app_context():
+        empty_tables()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    """Give the application inside a context, for tests that call its rooms without a browser."""
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def sample(app: Flask) -> Sample:
+    """Give a small organisation with an account of each access role."""
+    with app.app_context():
+        return build()
+
+
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    """Give a signed-out browser."""
+    return Browser(app)
+
+
+def empty_tables() -> None:
+    """Remove every row but what the migrations made; rows that refer to each other are parted first."""
+    tables = [table for table in reversed(db.metadata.sorted_tables) if table.name not in KEPT]
+    with db.engine.begin() as connection:
+        filled = [table for table in tables if connection.execute(select(1).select_from(table).limit(1)).first()]
+        for table in filled:
+            if loops := looping(table):
+                connection.execute(update(table).values(dict.fromkeys(loops)))
+        for table in filled:
+            connection.execute(table.delete())
+
+
+def looping(table: Table) -> list[str]:
+    """Return the columns by which a table refers to itself, or back to one that refers to it."""
+    return [
+        column.name
+        for column in table.columns
+        for key in column.foreign_keys
+        if key.column.table is table or (table.name, column.name) == ("departments", "lead_id")
+    ]

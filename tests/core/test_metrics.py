@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from app.core.metrics import count_failed_sign_in
+from app.core.version import VERSION
+from app.extensions import db
+from tests.applications import application
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> Flask:
+            settings = {"INSTANCE_PATH": tmp_path, **settings}
+            return stack.enter_context(application(f"sqlite:///{tmp_path / 'metrics.sqlite3'}", **settings))
+
+        yield make
+
+
+def read(app: Flask, address: str = "127.0.0.1", **headers: str) -> TestResponse:
+    return app.test_client().get("/metrics", environ_base={"REMOTE_ADDR": address}, headers=headers)
+
+
+def value(app: Flask, name: str, **labels: str) -> float:
+    """Return one number as Prometheus would read it; 0 where it was never counted."""
+    wanted = name + ("{" + ",".join(f'{k}="{v}"' for k, v in sorted(labels.items())) + "}" if labels else "")
+    for line in read(app).text.splitlines():
+        if line.startswith(f"{wanted} "):
+            return float(line.rpartition(" ")[2])
+    return 0
+
+
+def test_requests_are_counted_by_method_endpoint_and_status(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    client = app.test_client()
+    for _ in range(2):
+        client.get("/healthz")
+    client.get("/nowhere/at/all")
+    client.open("/healthz", method="BREW")
+    alive = {"method": "GET", "endpoint": "health.alive"}
+    assert value(app, "rollcall_requests_total", **alive, status="200") == 2
+    assert value(app, "rollcall_request_seconds_count", **alive) == 2
+    assert value(app, "rollcall_requests_total", method="GET", endpoint="", status="404") == 1
+    assert value(app, "rollcall_requests_total", method="other", endpoint="", status="405") == 1
+    assert "nowhere" not in read(app).text
+
+
+def test_statements_sign_ins_and_errors_are_counted(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    def view() -> str:
+        db.session.execute(text("SELECT 1"))
+        raise RuntimeError("unexpected")
+
+    app.view_functions["health.alive"] = view
+    assert app.test_client().get("/healthz").status_code == 500
+    count_failed_sign_in(app)
+    assert value(app, "rollcall_sql_statements_total", endpoint="health.alive") >= 1
+    assert value(app, "rollcall_exceptions_total") == 1
+    assert value(app, "rollcall_failed_sign_ins_total") == 1
+
+
+def test_two_applications_share_no_number(make_app: Callable[..., Flask]) -> None:
+    one, other = make_app(), make_app()
+    one.test_client().get("/healthz")
+    count_failed_sign_in(one)
+    alive = {"method": "GET", "endpoint": "health.alive", "status": "200"}
+    assert value(one, "rollcall_requests_total", **alive) == 1
+    assert value(other, "rollcall_requests_total", **alive) == 0
+    assert value(other, "rollcall_failed_sign_ins_total") == 0
+
+
+def test_build_and_process_are_told(make_app: Callable[..., Flask]) -> None:
+    answer = read(make_app())
+    assert answer.content_type.startswith("text/plain; version=")
+    assert f'version="{VERSION}"' in answer.text
+    assert "process_resident_memory_bytes" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("127.0.0.1", 403),
+        ("192.0.2.7", 200),
+        ("::ffff:192.0.2.7", 200),
+        ("192.0.2.8", 403),
+        ("10.9.8.7", 200),
+        ("11.9.8.7", 403),
+        ("2001:db8::1", 200),
+        ("2001:db9::1", 403),
+        ("", 403),
+        ("somewhere", 403),
+    ],
+)
+def test_only_allowed_addresses_may_read(make_app: Callable[..., Flask], address: str, status: int) -> None:
+    app = make_app(METRICS_ALLOWED="192.0.2.7, 10.0.0.0/8, 2001:db8::/32")
+    answer = read(app, address)
+    assert answer.status_code == status
+    assert ("rollcall_requests" in answer.text) == (status == 200)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("token", "sent", "status"),
+    [
+        ("long-token", "Bearer long-token", 200),
+        ("long-token", "bearer long-token", 200),
+        ("long-token", "Bearer long-toke", 403),
+        ("long-token", "Basic long-token", 403),
+        ("long-token", "Bearer ", 403),
+        ("long-token", "Bearer lóng-token", 403),
+        ("", "Bearer ", 403),
+        ("", "Bearer", 403),
+    ],
+)
+def test_token_opens_from_anywhere(make_app: Callable[..., Flask], token: str, sent: str, status: int) -> None:
+    app = make_app(METRICS_TOKEN=token)
+    assert read(app, "192.0.2.1", Authorization=sent).status_code == status
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_visitors_behind_an_untold_proxy_do_not_pass_as_the_proxy(make_app: Callable[..., Flask], header: str) -> None:
+    assert read(make_app(), "127.0.0.1", **{header: "for=192.0.2.1"}).status_code == 403
+
+
+def test_address_behind_a_trusted_proxy_is_the_visitors(make_app: Callable[..., Flask]) -> None:
+    app = make_app(TRUSTED_PROXIES="1", METRICS_ALLOWED="192.0.2.1")
+    assert read(app, "127.0.0.1", **{"X-Forwarded-For": "192.0.2.1"}).status_code == 200
+    assert read(app, "192.0.2.1", **{"X-Forwarded-For": "192.0.2.9"}).status_code == 403
+    assert read(app, "127.0.0.1", **{"X-Forwarded-For": "192.0.2.1, 192.0.2.9"}).status_code == 403
+
+
+def test_address_that_is_none_is_one_sentence_at_the_start(make_app: Callable[..., Flask]) -> None:
+    with pytest.raises(SystemExit, match="METRICS_ALLOWED holds “everywhere”, which is neither"):
+        make_app(METRICS_ALLOWED="everywhere")

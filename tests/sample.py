@@ -1,0 +1,89 @@
+"""A small organisation for tests: three departments, eight people, an account of each access role.
+
+Board (lead Ada) → Engineering (lead Bo) → Platform. Ada manages Bo and Hana; Bo manages Cy and Dee, Cy manages Eli.
+Flo left in 2020. Only Ada, Bo, Cy, Eli and Hana have accounts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from app import actions
+from app.access.actor import operator
+from app.accounts.models import AccessRole
+from app.extensions import db
+
+PASSWORD = "walking in the rain"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The ids of the organisation, by name."""
+
+    departments: dict[str, int]
+    roles: dict[str, int]
+    people: dict[str, int]
+    users: dict[str, int]
+
+
+def build() -> Sample:
+    """Make the organisation through the actions; needs an application context and empty tables."""
+    departments = {"Board": _make("create_department", name="Board", code="BRD")}
+    departments["Engineering"] = _make("create_department", name="Engineering", parent_id=departments["Board"])
+    departments["Platform"] = _make("create_department", name="Platform", parent_id=departments["Engineering"])
+    roles = {title: _make("create_role", title=title) for title in ("Director", "Engineer", "Clerk")}
+    people: dict[str, int] = {}
+    for number, name, last, department, role, manager, hired in (
+        ("100", "Ada", "Okafor", "Board", "Director", None, date(2010, 1, 4)),
+        ("101", "Bo", "Lindqvist", "Engineering", "Director", "Ada", date(2012, 3, 1)),
+        ("102", "Cy", "Müller", "Engineering", "Engineer", "Bo", date(2015, 6, 15)),
+        ("103", "Dee", "O'Hara", "Platform", "Engineer", "Bo", date(2018, 9, 3)),
+        ("104", "Eli", "García", "Platform", "Engineer", "Cy", date(2021, 2, 1)),
+        ("105", "Flo", "Ng", "Platform", "Clerk", None, date(2016, 5, 2)),
+        ("106", "Hana", "山田", "Board", "Clerk", "Ada", date(2022, 11, 7)),
+    ):
+        people[name] = _make(
+            "hire",
+            number=number,
+            first_name=name,
+            last_name=last,
+            email=f"{name.lower()}@sample.example",
+            phone=f"+999 {number}",
+            department_id=departments[department],
+            role_id=roles[role],
+            manager_id=people.get(manager or ""),
+            hired_on=hired,
+            home_address=f"{number} Home Street",
+            notes=f"Note on {name}",
+            **({"status": "left", "left_on": date(2020, 5, 31)} if name == "Flo" else {}),
+        )
+    _lead(departments["Board"], people["Ada"])
+    _lead(departments["Engineering"], people["Bo"])
+    accounts = {"administrator": "Ada", "manager": "Bo", "staff": "Eli", "hr": "Hana", "auditor": "Cy"}
+    users = {role: account(role, f"{role}@sample.example", people[name]) for role, name in accounts.items()}
+    db.session.rollback()
+    return Sample(departments, roles, people, users)
+
+
+def account(access_role: str, email: str, employee_id: int | None = None, password: str | None = None) -> int:
+    """Make an account; return its id."""
+    role_id = db.session.scalar(select(AccessRole.id).where(AccessRole.name == access_role))
+    values = {"email": email, "access_role_id": role_id, "employee_id": employee_id}
+    return int(act("create_user", values=values, password=password))
+
+
+def act(name: str, /, **arguments: Any) -> Any:
+    """Do an action as the operator and return what it gave back."""
+    return actions.run(name, actor=operator(), source=actions.Source.CLI, **arguments).value
+
+
+def _make(name: str, /, **values: Any) -> int:
+    return int(act(name, values=values))
+
+
+def _lead(department_id: int, employee_id: int) -> None:
+    act("change_department", department_id=department_id, version=1, values={"lead_id": employee_id})

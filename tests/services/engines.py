@@ -1,0 +1,143 @@
+"""How each server is set up and started, tuned for tests: small, and nothing waits for the disk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+
+from tests.services.process import ServerError, account, free_port, own_folder, run_once, start
+from tests.services.programs import program
+from tests.services.server import HOST, Server
+
+MARIADB_SETTINGS = """\
+[mariadbd]
+bind-address = {host}
+port = {port}
+datadir = {folder}
+socket = {folder}/socket
+pid-file = {folder}/pid
+tmpdir = {folder}
+init-file = {folder}/accounts.sql
+skip-name-resolve
+skip-log-bin
+character-set-server = utf8mb4
+collation-server = utf8mb4_unicode_ci
+max_connections = 200
+performance_schema = off
+innodb_buffer_pool_size = 128M
+innodb_log_file_size = 32M
+innodb_flush_log_at_trx_commit = 0
+innodb_flush_method = nosync
+"""
+# Run at each start; the server reads one statement a line.
+MARIADB_ACCOUNTS = """\
+CREATE OR REPLACE USER 'root'@'127.0.0.1' IDENTIFIED BY '{password}';
+GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;
+"""
+POSTGRESQL_SETTINGS = """\
+listen_addresses = '{host}'
+port = {port}
+unix_socket_directories = ''
+max_connections = 100
+shared_buffers = 64MB
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+"""
+REDIS_SETTINGS = """\
+bind {host}
+port {port}
+requirepass {password}
+dir {folder}
+databases 64
+save ""
+appendonly no
+"""
+
+
+def mariadb(folder: Path) -> Server:
+    """Start a MariaDB server whose data is in `folder`, which is made."""
+    user = account("mysql")
+    own_folder(folder, user)
+    server = Server("MariaDB", free_port(), secrets.token_hex(12))
+    settings = folder / "server.cnf"
+    _write(settings, MARIADB_SETTINGS, server, user)
+    _write(folder / "accounts.sql", MARIADB_ACCOUNTS, server, user)
+    # Without our settings: their file of accounts needs the tables that this makes.
+    options = [f"--datadir={folder}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    run_once([program("MariaDB", 1), "--no-defaults", *options], user, folder)
+    return _begun(server, [program("MariaDB"), f"--defaults-file={settings}"], user, folder)
+
+
+def postgresql(folder: Path) -> Server:
+    """Start a PostgreSQL server whose data is in `folder`, which is made."""
+    user = account("postgres")
+    own_folder(folder, user)
+    server = Server("PostgreSQL", free_port(), secrets.token_hex(12), end_signal=signal.SIGINT)
+    password, data = folder / "password", folder / "data"
+    _write(password, "{password}\n", server, user)
+    options = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8", "--locale=C"]
+    run_once([program("PostgreSQL", 1), f"--pgdata={data}", *options, "--no-sync"], user, folder)
+    with (data / "postgresql.conf").open("a", encoding="utf-8") as settings:
+        settings.write(_filled(POSTGRESQL_SETTINGS, server, folder))
+    return _begun(server, [program("PostgreSQL"), "-D", str(data)], user, folder)
+
+
+def redis_(folder: Path) -> Server:
+    """Start a Redis server that keeps nothing on disk."""
+    user = account("redis")
+    own_folder(folder, user)
+    server = Server("Redis", free_port(), secrets.token_hex(12))
+    settings = folder / "redis.conf"
+    _write(settings, REDIS_SETTINGS, server, user)
+    return _begun(server, [program("Redis"), str(settings)], user, folder)
+
+
+START: dict[str, Callable[[Path], Server]] = {"MariaDB": mariadb, "PostgreSQL": postgresql, "Redis": redis_}
+
+
+def launch(tier: str, folder: Path) -> Server:
+    """Start a server in a new folder below `folder`; once more elsewhere when somebody took its port first."""
+    for attempt in range(3):
+        try:
+            return START[tier](folder / f"{tier.lower()}-{secrets.token_hex(3)}")
+        except ServerError:
+            if attempt == 2:
+                raise
+    raise AssertionError("unreachable")
+
+
+def ping(server: Server) -> None:
+    """Ask a server for an answer; raise whatever its driver raises when there is none."""
+    if server.tier == "Redis":
+        with redis.Redis.from_url(server.admin_url(), socket_timeout=5) as client:
+            client.ping()
+    else:
+        server.execute("SELECT 1")
+
+
+def _begun(server: Server, command: list[str], user: str | None, folder: Path) -> Server:
+    def begin() -> subprocess.Popen[bytes]:
+        return start(command, user, folder, lambda: ping(server))
+
+    server.begin = begin
+    server.process = begin()
+    return server
+
+
+def _filled(template: str, server: Server, folder: Path) -> str:
+    return template.format(host=HOST, port=server.port, password=server.password, folder=folder)
+
+
+def _write(path: Path, template: str, server: Server, user: str | None) -> None:
+    path.write_text(_filled(template, server, path.parent), encoding="utf-8")
+    path.chmod(0o600)
+    if user:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
