@@ -36,10 +36,10 @@ def create_app(config: Mapping[str, Any]) -> Flask:
     migrate.init_app(app, db, directory=f"{app.root_path}/../migrations")
     cache.init_app(app, config={"CACHE_TYPE": "SimpleCache"})
     babel.init_app(app)
-    csrf.init_app(app)
 
-    # Who may come in, and what all pages share
+    # Who may come in (the gate before the tokens: a stranger is sent to sign in, whatever they send), what pages share
     init_gate(app)
+    csrf.init_app(app)
     init_context(app)
     init_errors(app)
 

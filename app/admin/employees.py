@@ -194,7 +194,7 @@ class EmployeesPanel(Panel):
         return reading.Wanted(
             search=asked.search,
             filters=asked.filters,
-            sort=asked.sort or "name",
+            sort=asked.sort,
             is_descending=asked.is_descending,
             place=asked.place,
             size=asked.size,

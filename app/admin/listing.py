@@ -24,7 +24,7 @@ class Asked:
     """What a list is asked for; `filters` by their names in `reading`."""
 
     search: str
-    sort: str | None
+    sort: str
     sort_index: int | None
     is_descending: bool
     filters: dict[str, str]

@@ -119,13 +119,14 @@ class Panel(BaseModelView):
     def asked(self) -> Asked:
         """Return what the URL asks for, in Flask-Admin's grammar."""
         args = self._get_list_extra_args()
-        sorts = [column for column in self.columns]
-        sort = sorts[args.sort].sort if args.sort is not None and 0 <= args.sort < len(sorts) else None
+        index = args.sort if args.sort is not None and 0 <= args.sort < len(self.columns) else 0
+        if self.columns[index].sort is None:
+            index = 0  # the first column is what a list is sorted by unless asked otherwise
         filters = {self._filters[index].key_name: value for index, _name, value in args.filters or []}
         return Asked(
             search=(args.search or "")[:200],
-            sort=sort,
-            sort_index=args.sort if sort else None,
+            sort=self.columns[index].sort or "",
+            sort_index=index or None,
             is_descending=bool(args.sort_desc),
             filters=filters,
             size=self.get_safe_page_size(args.page_size),

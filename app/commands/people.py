@@ -58,7 +58,7 @@ def import_(
             mapping=_mapping(map_file) if map_file else {},
             create_missing=create_missing,
             currency=money.currency(currency) if currency else None,
-            default_currency=current_app.config["DEFAULT_CURRENCY"],
+            default_currency=money.currency(current_app.config["DEFAULT_CURRENCY"]) or "USD",
         )
         found = table.read_stream(sys.stdin.buffer) if file == "-" else table.read_file(file)
         report = import_people(operator(), Source.CLI, found, options, is_dry_run=not is_applied)

@@ -83,34 +83,31 @@ def _refuse_lost_cookies(host: str) -> None:
 
 def _bound(host: str, port: int) -> socket.socket:
     """Return a socket that holds the address from now on, so that two starts can't both go on to migrate."""
+    if not 0 < port < 65536:
+        raise click.ClickException(f"PORT={port} is no port: choose one from 1024 to 65535.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError) as error:
-        raise click.ClickException(
-            f"HOST={host} with PORT={port} is no address that can be served on: {error}."
-        ) from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
-    except (OSError, OverflowError) as error:
-        listener.close()
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
         raise click.ClickException(_why_not_bound(host, port, error)) from error
     return listener
 
 
-def _why_not_bound(host: str, port: int, error: Exception) -> str:
-    code = getattr(error, "errno", None)
-    if code == errno.EADDRINUSE:
+def _why_not_bound(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
         return (
             f"Port {port} is in use, perhaps by another Rollcall: stop that program, or choose another port with "
             f"PORT={port + 1 if port < 65535 else 5000}."
         )
-    if code == errno.EACCES:
+    if error.errno == errno.EACCES:
         return f"Port {port} is for the system's own programs: choose one from 1024 on, for example PORT=5000."
-    if isinstance(error, OverflowError):
-        return f"PORT={port} is no port: choose one from 1024 to 65535."
     return f"HOST={host} is no address of this machine: use HOST=127.0.0.1."
 
 

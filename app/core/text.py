@@ -9,6 +9,8 @@ WORD = re.compile(r"[^\W_]+")
 UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
 )
+# What no column can hold: control characters that are no white space, and halves of characters.
+UNSTORABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 LONGEST_WORD = 64
 
 
@@ -24,7 +26,7 @@ def tidy(text: str | None) -> str | None:
 def key(text: str) -> str:
     """Return the form that decides whether two texts are the same: NFKC, casefolded, white space collapsed."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return SPACES.sub(" ", folded).strip()
+    return SPACES.sub(" ", UNSTORABLE.sub("", folded)).strip()
 
 
 def sort_key(text: str) -> str:

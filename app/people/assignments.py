@@ -11,8 +11,8 @@ from sqlalchemy import select
 from app.core.clock import today
 from app.core.problems import Invalid
 from app.extensions import db
-from app.people.employee import Employee
-from app.people.history import Assignment
+from app.people.employee import Employee, Status
+from app.people.history import Assignment, Pay
 
 HELD = ("status", "department_id", "role_id", "manager_id")
 """What an assignment says about a person."""
@@ -28,9 +28,17 @@ def of(employee_id: int) -> list[Assignment]:
     )
 
 
+def _pay_of(employee_id: int, before: date = date.max) -> list[Pay]:
+    """Return a person's pay that began by a day, oldest first."""
+    query = select(Pay).where(Pay.employee_id == employee_id, Pay.valid_from <= before)
+    return list(db.session.scalars(query.order_by(Pay.valid_from)))
+
+
 def begin(person: Employee, valid_from: date) -> None:
-    """Open an assignment with what the employee row says."""
+    """Open an assignment with what the employee row says; of somebody who left it tells how they worked."""
     held = {field: getattr(person, field) for field in HELD}
+    if person.status is Status.LEFT:
+        held["status"] = Status.ACTIVE
     db.session.add(Assignment(employee_id=person.id, valid_from=valid_from, valid_to=None, **held))
 
 
@@ -73,14 +81,19 @@ def change(person: Employee, valid_from: date) -> None:
 
 
 def end(person: Employee, last_day: date) -> None:
-    """End the history after `last_day`; raise `Invalid` when something begins later."""
-    for assignment in of(person.id):
+    """End the job history, and pay with it, after `last_day`, also when that corrects an earlier end.
+
+    Raises `Invalid` when the job history has something that begins later.
+    """
+    history = of(person.id)
+    for assignment in history:
         if assignment.valid_from > last_day:
             raise Invalid(
                 {"left_on": _l("The job history has a change after this day, from %(day)s.", day=assignment.valid_from)}
             )
-        if assignment.valid_to is None or assignment.valid_to > last_day:
-            assignment.valid_to = last_day + timedelta(days=1)
+    last: list[Assignment | Pay] = [*history[-1:], *_pay_of(person.id, before=last_day)[-1:]]
+    for stretch in last:
+        stretch.valid_to = last_day + timedelta(days=1)
 
 
 def move_start(person: Employee, was: date) -> None:
@@ -95,10 +108,10 @@ def move_start(person: Employee, was: date) -> None:
 
 
 def reopen(person: Employee) -> None:
-    """Take back the end of the last assignment, entered by mistake."""
-    history = of(person.id)
-    if history:
-        history[-1].valid_to = None
+    """Take back the end of job history and pay, entered by mistake."""
+    last: list[Assignment | Pay] = [*of(person.id)[-1:], *_pay_of(person.id)[-1:]]
+    for stretch in last:
+        stretch.valid_to = None
 
 
 def change_all(people: Sequence[Employee], day: date) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, or_, select
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
@@ -16,7 +16,7 @@ from app.core.clock import now
 from app.core.problems import NotFound
 from app.extensions import db
 from app.people.employee import Employee
-from app.reading.paging import Order, Page, Place, count_up_to, page, placed
+from app.reading.paging import Order, Page, Place, listed
 from app.reading.search import LAST_CHARACTER, found_by
 
 
@@ -47,12 +47,12 @@ def users(actor: Actor, wanted: Wanted) -> Page[UserRow]:
     actor.require(Action.VIEW, Subject.ACCOUNTS)
     order = Order(User.email_key, User.id, wanted.is_descending)
     ids = select(User.id, User.email_key).where(*_conditions(wanted))
-    chosen = placed(ids, order, wanted.place, wanted.size).subquery()
-    query = _users().join(chosen, chosen.c.id == User.id)
-    rows = [_row(row) for row in db.session.execute(query.order_by(*order.clauses(wanted.place.is_backwards)))]
-    made = page(rows, wanted.place, wanted.size, lambda r: (r.user.email_key, r.user.id))
-    made.count, made.count_is_capped = count_up_to(ids)
-    return made
+
+    def read(chosen: Subquery, is_backwards: bool) -> list[UserRow]:
+        query = _users().join(chosen, chosen.c.id == User.id)
+        return [_row(row) for row in db.session.execute(query.order_by(*order.clauses(is_backwards)))]
+
+    return listed(ids, order, wanted.place, wanted.size, read, lambda r: (r.user.email_key, r.user.id))
 
 
 def user(actor: Actor, user_id: int) -> UserRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, literal, select, union_all
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
@@ -44,23 +44,29 @@ def employees(actor: Actor, typed: str) -> list[Choice]:
 
 def labels(actor: Actor, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
     """Return the names of choices (kind, id) that a form or filter shows as present; unknown ones are left out."""
-    found: dict[tuple[str, int], str] = {}
-    for kind, row_id in set(wanted):
-        if kind == "employee":
-            row = db.session.execute(
-                select(Employee.first_name, Employee.last_name, Employee.number).where(
-                    Employee.id == row_id, visible(actor)
-                )
-            ).first()
-            if row:
-                found[kind, row_id] = _person(*row)
-        elif actor.can(Action.VIEW, Subject.ORGANISATION):
-            column = Department.name if kind == "department" else Role.title
-            model: Any = Department if kind == "department" else Role
-            name = db.session.execute(select(column).where(model.id == row_id)).scalar()
-            if name:
-                found[kind, row_id] = name
-    return found
+    ids: dict[str, set[int]] = {}
+    for kind, row_id in wanted:
+        ids.setdefault(kind, set()).add(row_id)
+    queries = [NAMED[kind](actor).where(MODELS[kind].id.in_(some)) for kind, some in ids.items()]
+    if not queries:
+        return {}
+    rows = db.session.execute(union_all(*queries) if len(queries) > 1 else queries[0])
+    return {(row[0], row[1]): _person(*row[2:]) if row[0] == "employee" else row[2] for row in rows}
+
+
+def _named_department(actor: Actor) -> Select[*tuple[Any, ...]]:
+    may = literal(actor.can(Action.VIEW, Subject.ORGANISATION))
+    return select(literal("department"), Department.id, Department.name, literal(""), literal("")).where(may)
+
+
+def _named_role(actor: Actor) -> Select[*tuple[Any, ...]]:
+    may = literal(actor.can(Action.VIEW, Subject.ORGANISATION))
+    return select(literal("role"), Role.id, Role.title, literal(""), literal("")).where(may)
+
+
+def _named_employee(actor: Actor) -> Select[*tuple[Any, ...]]:
+    names = (Employee.first_name, Employee.last_name, Employee.number)
+    return select(literal("employee"), Employee.id, *names).where(visible(actor))
 
 
 def _organisation(actor: Actor, typed: str, model: Any, key: Any, label: Any) -> list[Choice]:
@@ -74,6 +80,12 @@ def _person(first_name: str, last_name: str, number: str) -> str:
     return f"{first_name} {last_name}".strip() + f" · {number}"
 
 
+MODELS: dict[str, Any] = {"department": Department, "role": Role, "employee": Employee}
+NAMED: dict[str, Callable[[Actor], Select[*tuple[Any, ...]]]] = {
+    "department": _named_department,
+    "role": _named_role,
+    "employee": _named_employee,
+}
 KINDS: dict[str, Callable[[Actor, str], list[Choice]]] = {
     "department": departments,
     "role": roles,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, func, select
 from sqlalchemy.orm import aliased
 
 from app.access.actor import Actor
@@ -18,7 +18,7 @@ from app.people import rules
 from app.people.department import Department
 from app.people.employee import Employee, Status
 from app.people.role import Role
-from app.reading.paging import Order, Page, Place, count_up_to, page, placed
+from app.reading.paging import Order, Page, Place, listed
 
 Parent = aliased(Department)
 
@@ -60,14 +60,12 @@ def departments(actor: Actor, wanted: Wanted) -> Page[DepartmentRow]:
     ids = select(Department.id, Department.name_key).where(
         *_conditions(wanted, Department, Department.name_key, Department.code_key)
     )
-    chosen = placed(ids, order, wanted.place, wanted.size).subquery()
-    query = _departments(actor).join(chosen, chosen.c.id == Department.id)
-    rows = [
-        _department_row(row) for row in db.session.execute(query.order_by(*order.clauses(wanted.place.is_backwards)))
-    ]
-    made = page(rows, wanted.place, wanted.size, lambda r: (r.department.name_key, r.department.id))
-    made.count, made.count_is_capped = count_up_to(ids)
-    return made
+
+    def read(chosen: Subquery, is_backwards: bool) -> list[DepartmentRow]:
+        query = _departments(actor).join(chosen, chosen.c.id == Department.id)
+        return [_department_row(row) for row in db.session.execute(query.order_by(*order.clauses(is_backwards)))]
+
+    return listed(ids, order, wanted.place, wanted.size, read, lambda r: (r.department.name_key, r.department.id))
 
 
 def department(actor: Actor, department_id: int) -> DepartmentRow:
@@ -84,12 +82,12 @@ def roles(actor: Actor, wanted: Wanted) -> Page[RoleRow]:
     actor.require(Action.VIEW, Subject.ORGANISATION)
     order = Order(Role.title_key, Role.id, wanted.is_descending)
     ids = select(Role.id, Role.title_key).where(*_conditions(wanted, Role, Role.title_key))
-    chosen = placed(ids, order, wanted.place, wanted.size).subquery()
-    query = _roles(actor).join(chosen, chosen.c.id == Role.id)
-    rows = [RoleRow(*row) for row in db.session.execute(query.order_by(*order.clauses(wanted.place.is_backwards)))]
-    made = page(rows, wanted.place, wanted.size, lambda r: (r.role.title_key, r.role.id))
-    made.count, made.count_is_capped = count_up_to(ids)
-    return made
+
+    def read(chosen: Subquery, is_backwards: bool) -> list[RoleRow]:
+        query = _roles(actor).join(chosen, chosen.c.id == Role.id)
+        return [RoleRow(*row) for row in db.session.execute(query.order_by(*order.clauses(is_backwards)))]
+
+    return listed(ids, order, wanted.place, wanted.size, read, lambda r: (r.role.title_key, r.role.id))
 
 
 def role(actor: Actor, role_id: int) -> RoleRow:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.core.text import UNSTORABLE
 from app.extensions import db
 
 Row = TypeVar("Row")
@@ -61,6 +62,11 @@ class Order:
             return [self.column.desc(), self.id.desc()]
         return [self.column.asc(), self.id.asc()]
 
+    def settled(self, place: Place) -> Place:
+        """Return the place, or the beginning for a cursor that nobody gave out."""
+        cursor = place.before or place.after
+        return Place() if cursor and _read(cursor, self.column) is None else place
+
     def beyond(self, cursor: str, is_backwards: bool) -> ColumnElement[bool] | None:
         """Return the condition for the rows beyond the cursor; None for a cursor that nobody gave out."""
         place = _read(cursor, self.column)
@@ -71,6 +77,28 @@ class Order:
         if self.is_descending != is_backwards:
             return and_(self.column <= value, or_(self.column < value, self.id < row_id))
         return and_(self.column >= value, or_(self.column > value, self.id > row_id))
+
+
+def listed(
+    ids: Select[*tuple[Any, ...]],
+    order: Order,
+    place: Place,
+    size: int,
+    read: Callable[[Subquery, bool], list[Row]],
+    key: Callable[[Row], tuple[Any, int]],
+) -> Page[Row]:
+    """Return one page of `ids`, a SELECT of id and sort column, and how many rows there are in all.
+
+    `read` makes rows of the chosen ids, in the order of `Order.clauses`; `key` gives a row's sort value and id.
+    """
+    place = order.settled(place)
+    rows = read(placed(ids, order, place, size).subquery(), place.is_backwards)
+    if not rows and place != Place():  # what stood there is gone meanwhile
+        place = Place()
+        rows = read(placed(ids, order, place, size).subquery(), place.is_backwards)
+    made = page(rows, place, size, key)
+    made.count, made.count_is_capped = count_up_to(ids)
+    return made
 
 
 def placed(ids: Select[*tuple[Any, ...]], order: Order, place: Place, size: int) -> Select[*tuple[Any, ...]]:
@@ -125,4 +153,4 @@ def _read(cursor: str, column: InstrumentedAttribute[Any]) -> tuple[Any, int] | 
             return date.fromisoformat(value), row_id
     except (ValueError, TypeError, binascii.Error, RecursionError):
         return None
-    return value, row_id
+    return None if UNSTORABLE.search(value) else (value, row_id)

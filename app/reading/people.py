@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, false, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, false, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.access.actor import Actor
@@ -18,7 +18,7 @@ from app.extensions import db
 from app.people.department import Department
 from app.people.employee import Employee, EmploymentType, Status
 from app.people.role import Role
-from app.reading.paging import Order, Page, Place, count_up_to, page, placed, write_cursor
+from app.reading.paging import Order, Page, Place, listed, placed, write_cursor
 from app.reading.search import found_by
 
 SORTS: dict[str, InstrumentedAttribute[Any]] = {
@@ -92,6 +92,10 @@ def _is(column: InstrumentedAttribute[int | None], value: str) -> ColumnElement[
     return column.is_(None) if value == "none" else column == _number(value)
 
 
+def _is_here(value: str) -> ColumnElement[bool]:
+    return {"1": Employee.status != Status.LEFT, "0": Employee.status == Status.LEFT}[value]
+
+
 def _with_reports(condition: ColumnElement[bool]) -> Select[int | None]:
     """Return the query of managers by the number of people who report to them today."""
     report = aliased(Employee)
@@ -112,9 +116,7 @@ FILTERS: dict[str, Filter] = {
     "role": Filter(Subject.DIRECTORY, lambda v: _is(Employee.role_id, v)),
     "manager": Filter(Subject.DIRECTORY, lambda v: _is(Employee.manager_id, v)),
     "status": Filter(Subject.EMPLOYMENT, lambda v: Employee.status == Status(v)),
-    "is_here": Filter(
-        Subject.EMPLOYMENT, lambda v: Employee.status != Status.LEFT if v == "1" else Employee.status == Status.LEFT
-    ),
+    "is_here": Filter(Subject.EMPLOYMENT, _is_here),
     "employment_type": Filter(Subject.EMPLOYMENT, lambda v: Employee.employment_type == EmploymentType(v)),
     "hired_from": Filter(Subject.DIRECTORY, lambda v: Employee.hired_on >= date.fromisoformat(v)),
     "hired_to": Filter(Subject.DIRECTORY, lambda v: Employee.hired_on <= date.fromisoformat(v)),
@@ -122,7 +124,7 @@ FILTERS: dict[str, Filter] = {
     "left_from": Filter(Subject.EMPLOYMENT, lambda v: Employee.left_on >= date.fromisoformat(v)),
     "left_to": Filter(Subject.EMPLOYMENT, lambda v: Employee.left_on <= date.fromisoformat(v)),
     "reports_from": Filter(Subject.EMPLOYMENT, lambda v: Employee.id.in_(_with_reports(func.count() >= _number(v)))),
-    "reports_to": Filter(Subject.EMPLOYMENT, lambda v: Employee.id.in_(_with_reports(func.count() <= _number(v)))),
+    "reports_to": Filter(Subject.EMPLOYMENT, lambda v: Employee.id.not_in(_with_reports(func.count() > _number(v)))),
 }
 
 
@@ -147,14 +149,14 @@ class Wanted:
 
 def people(actor: Actor, wanted: Wanted) -> Page[Person]:
     """Return one page of the people that `actor` may see and `wanted` asks for, and how many there are."""
+
+    def read(chosen: Subquery, is_backwards: bool) -> list[Person]:
+        # The page of ids is taken first and joined after: joined plainly, engines sort everybody.
+        query = _columns(actor, chosen.c.sort_value).join(chosen, chosen.c.id == Employee.id)
+        return [Person(*row) for row in db.session.execute(query.order_by(*wanted.order.clauses(is_backwards)))]
+
     ids = _ids(actor, wanted)
-    chosen = placed(ids, wanted.order, wanted.place, wanted.size).subquery()
-    # The page of ids is taken first and joined after: joined plainly, engines sort everybody.
-    query = _columns(actor, chosen.c.sort_value).join(chosen, chosen.c.id == Employee.id)
-    rows = db.session.execute(query.order_by(*wanted.order.clauses(wanted.place.is_backwards))).all()
-    made = page([Person(*row) for row in rows], wanted.place, wanted.size, lambda p: (p.sort_value, p.id))
-    made.count, made.count_is_capped = count_up_to(ids)
-    return made
+    return listed(ids, wanted.order, wanted.place, wanted.size, read, lambda p: (p.sort_value, p.id))
 
 
 def exported(groups: tuple[Subject, ...]) -> list[str]:

@@ -79,7 +79,7 @@ def overview(actor: Actor) -> Overview:
 
 def _by_status(seen: ColumnElement[bool]) -> dict[Status, int]:
     query = select(Employee.status, func.count()).where(seen).group_by(Employee.status)
-    counted = dict(db.session.execute(query).tuples().all())
+    counted: dict[Status, int] = {status: people for status, people in db.session.execute(query)}
     return {status: counted.get(status, 0) for status in Status}
 
 

@@ -52,7 +52,9 @@ class LookupField(Field):
         return url_for("web.lookup", kind=self.kind)
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        text = valuelist[0].strip() if valuelist else ""
+        if not valuelist:  # not sent at all, which is no wish to empty it
+            return
+        text = valuelist[0].strip()
         self.data = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text or None
 
 

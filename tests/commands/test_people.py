@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,8 @@ from app.commands.people import people
 from app.extensions import db
 from app.people.employee import Employee
 from app.people.history import Pay
-from tests.applications import application, migrate
 
 STAFF = Path(__file__).parents[1] / "actions" / "imports" / "staff.csv"
-
-
-@pytest.fixture
-def app(fresh_database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(fresh_database_url, INSTANCE_PATH=tmp_path) as app:
-        migrate(app)
-        yield app
 
 
 def invoke(app: Flask, *arguments: str | Path, typed: bytes | None = None) -> Result:

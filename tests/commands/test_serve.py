@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
@@ -30,13 +31,13 @@ class Started:
     """A running `serve`, in a session of its own as at a terminal."""
 
     def __init__(self, **settings: object) -> None:
-        self.port = int(str(settings.get("PORT") or free_port()))
+        settings.setdefault("PORT", free_port())
+        self.port = settings["PORT"]
         self.environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # gunicorn leaves sockets to the garbage collector
             "DEMO": "0",
             **{name: str(value) for name, value in settings.items()},
-            "PORT": str(self.port),
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", "run", "serve"],
@@ -224,6 +225,8 @@ def test_address_for_others_is_served_behind_a_proxy(start: START) -> None:
         ({"HOST": "192.0.2.1", "TRUSTED_PROXIES": 1}, "HOST=192.0.2.1 is no address of this machine"),
         ({"HOST": "no.such.host.invalid", "TRUSTED_PROXIES": 1}, "is no address of this machine"),
         ({"PORT": "70000"}, "PORT=70000 is no port"),
+        ({"PORT": "0"}, "PORT=0 is no port"),
+        ({"PORT": "http"}, "PORT is “http”"),
         ({"ADMIN_PASSWORD": "short"}, "ADMIN_PASSWORD: Use at least 8 characters"),
         ({"ADMIN_PASSWORD": "password123"}, "ADMIN_PASSWORD: This password is easy to guess"),
         ({"ADMIN_EMAIL": "nobody"}, "ADMIN_EMAIL: "),

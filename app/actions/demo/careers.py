@@ -15,6 +15,7 @@ from app.actions.demo.timeline import Timeline
 from app.people.employee import Status
 
 SPLIT_DAYS = 1000
+CHANGE_OF_TRADE = 0.25
 
 
 class Step(NamedTuple):
@@ -81,7 +82,7 @@ def steps(index: int, company: Roster, rng: Random) -> list[Step]:
 def _before(index: int, step: Step, company: Roster, rng: Random) -> Step | None:
     """Return the job somebody had before this one: a lower title beside the same manager, or one elsewhere.
 
-    Elsewhere means the same title in another department; only who can't have come from below changed trade.
+    Elsewhere means the same title in another department; of those who can't have come from below, a few changed trade.
     """
     lower = _lower(step, company)
     if lower is not None and rng.random() < 0.65:
@@ -92,9 +93,11 @@ def _before(index: int, step: Step, company: Roster, rng: Random) -> Step | None
         role = step.role
     elif lower is not None:
         return step._replace(role=lower)
-    else:
+    elif rng.random() < CHANGE_OF_TRADE:
         other = int(rng.random() * len(company.places))
         role = company.experts[other][0] if company.experts[other] else step.role
+    else:
+        return None
     managers = company.line.managers[other]
     if company.line.is_manager[index]:
         managers = [seat for seat in managers if company.line.depth[seat] < company.line.depth[index]]

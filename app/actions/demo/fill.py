@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from app.access.actor import Actor, operator
 from app.access.grants import Action, Subject
-from app.actions.demo.managers import PRESENT, Managers
+from app.actions.demo.managers import PRESENT, Ids, Managers, Places, is_as_planned
 from app.actions.demo.plan import DemoPlan, plan
 from app.actions.demo.records import DemoAssignment, DemoDepartment, DemoEmployee, number_of
 from app.actions.registry import Source, action, run
@@ -46,7 +46,6 @@ COPIED = (
     "emergency_name",
     "emergency_phone",
 )
-Ids = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,12 @@ def seed(
     wanted: dict[str, Any] = {"employees": employees, "seed": seed, "today": clock.today()}
     # Made before any transaction is open; the actions find it in the plan's cache.
     segments = plan(**wanted).segments
-    departments, roles = run("seed_demo_organisation", actor=actor, source=source, **wanted).value
-    people = done = 0
+    departments = roles = people = done = 0
     for position, segment in enumerate(segments):
-        people += run("seed_demo_people", actor=actor, source=source, **wanted, segment=position).value
+        if _free_numbers(segment):
+            if not people:
+                departments, roles = run("seed_demo_organisation", actor=actor, source=source, **wanted).value
+            people += run("seed_demo_people", actor=actor, source=source, **wanted, segment=position).value
         done += len(segment)
         if progress:
             progress(done, employees)
@@ -121,19 +122,18 @@ def seed_people(actor: Actor, employees: int, seed: int, today: date, segment: i
     """Add the people of one segment of the plan whose numbers are free, with job and pay history; return how many."""
     actor.require(Action.CREATE, Subject.COMPENSATION)
     made = plan(employees, seed, today)
-    numbers = {text.key(number_of(index)): index for index in made.segments[segment]}
-    taken = set(db.session.scalars(select(Employee.number_key).where(Employee.number_key.in_(numbers))))
-    people = [made.person(index) for key, index in numbers.items() if key not in taken]
+    people = [made.person(index) for index in _free_numbers(made.segments[segment])]
     if not people:
         return 0
-    managers = Managers(made, {row.manager_number for p in people for row in p.assignments if row.manager_number})
-    department_ids, role_ids = _department_ids(made), _role_ids(made)
+    places = Places(_department_ids(made), _role_ids(made))
+    numbers_above = {row.manager_number for p in people for row in p.assignments if row.manager_number}
+    managers = Managers(made, places, numbers_above)
 
     def job(row: DemoAssignment) -> dict[str, int | None]:
-        department_id = department_ids[row.department_code]
+        department_id = places.departments[row.department_code]
         return {
             "department_id": department_id,
-            "role_id": role_ids[row.role_title],
+            "role_id": places.roles[row.role_title],
             "manager_id": managers.of(row, department_id),
         }
 
@@ -167,7 +167,7 @@ def seed_people(actor: Actor, employees: int, seed: int, today: date, segment: i
 def seed_leads(actor: Actor, employees: int, seed: int, today: date) -> int:
     """Give leads to the departments of the demo that have none; return how many."""
     made = plan(employees, seed, today)
-    ids = _department_ids(made)
+    places = Places(_department_ids(made), _role_ids(made))
     rows = db.session.scalars(
         select(Department).where(Department.lead_id.is_(None), Department.cost_centre.like("DEMO-%"))
     )
@@ -176,28 +176,33 @@ def seed_leads(actor: Actor, employees: int, seed: int, today: date) -> int:
     people = {row.number_key: row for row in db.session.execute(select(*PRESENT).where(Employee.number_key.in_(keys)))}
     appointed = 0
     for planned in made.departments:
-        department = without.get(ids[planned.code])
+        department = without.get(places.departments.get(planned.code, 0))
         if department is None or department.cost_centre != planned.cost_centre:
             continue
-        department.lead_id = _lead(made, planned, department.id, people)
+        department.lead_id = _lead(made, planned, places, people)
         appointed += department.lead_id is not None
     return appointed
 
 
-def _lead(made: DemoPlan, planned: DemoDepartment, department_id: int, people: dict[str, Any]) -> int | None:
+def _lead(made: DemoPlan, planned: DemoDepartment, places: Places, people: dict[str, Any]) -> int | None:
     """Return the planned lead, or where somebody else has that number, the most senior person of the department."""
     row = people.get(text.key(planned.lead_number))
-    if row is not None and row.status is not Status.LEFT and row.department_id == department_id:
-        is_as_planned = made.name(planned.lead_number) == (row.first_name, row.last_name)
-        if is_as_planned:
-            return int(row.id)
-    query = (
+    if row and row.status is not Status.LEFT and is_as_planned(row, planned.lead_number, made, places):
+        return int(row.id)
+    query = (  # nothing but who works there, so that a department that HR emptied stays without
         select(Employee.id)
         .outerjoin(Role, Role.id == Employee.role_id)
-        .where(Employee.department_id == department_id, Employee.status == Status.ACTIVE)
+        .where(Employee.department_id == places.departments[planned.code], Employee.status == Status.ACTIVE)
         .order_by(Role.level.is_(None), Role.level.desc(), Employee.hired_on, Employee.id)
     )
     return db.session.scalars(query.limit(1)).first()
+
+
+def _free_numbers(segment: Iterable[int]) -> list[int]:
+    """Return those of these places in the order of hiring whose numbers nobody has."""
+    numbers = {text.key(number_of(index)): index for index in segment}
+    taken = set(db.session.scalars(select(Employee.number_key).where(Employee.number_key.in_(numbers))))
+    return [index for key, index in numbers.items() if key not in taken]
 
 
 def _insert(model: type[Any], rows: Iterable[dict[str, Any]]) -> None:
@@ -208,10 +213,13 @@ def _insert(model: type[Any], rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _department_ids(made: DemoPlan) -> Ids:
-    """Return ids by planned code: open departments of the planned name, or of the name given beside a closed one."""
-    query = select(Department.name_key, Department.id).where(Department.closed_on.is_(None))
-    ids: Ids = {key: at for key, at in db.session.execute(query)}
-    return {planned.code: at for planned in made.departments if (at := _named(planned.name, ids))}
+    """Return ids by planned code: open departments of the planned name, or made by us and renamed."""
+    query = select(Department.name_key, Department.cost_centre, Department.id).where(Department.closed_on.is_(None))
+    rows = db.session.execute(query).all()
+    by_name: Ids = {key: at for key, _, at in rows}
+    ours: Ids = {cost_centre: at for _, cost_centre, at in rows if cost_centre}
+    found = {p.code: _named(p.name, by_name) or ours.get(p.cost_centre) for p in made.departments}
+    return {code: at for code, at in found.items() if at}
 
 
 def _role_ids(made: DemoPlan) -> Ids:

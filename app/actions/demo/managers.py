@@ -1,4 +1,4 @@
-"""Who manages a demo person in this database, where the planned manager may be another person or gone."""
+"""Who manages a demo person in this database, where the planned manager may be somebody else or gone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,16 @@ PRESENT = (
     Employee.status,
     Employee.hired_on,
     Employee.department_id,
+    Employee.role_id,
 )
+Ids = dict[str, int]
+
+
+class Places(NamedTuple):
+    """Ids in this database: of departments by planned code, of roles by planned title."""
+
+    departments: Ids
+    roles: Ids
 
 
 class Post(NamedTuple):
@@ -42,11 +51,11 @@ class Managers:
     no circle can close.
     """
 
-    def __init__(self, made: DemoPlan, numbers: Iterable[str]) -> None:
+    def __init__(self, made: DemoPlan, places: Places, numbers: Iterable[str]) -> None:
         first = number_of(0)
         keys = {text.key(number): number for number in {*numbers, first}}
         rows = db.session.execute(select(*PRESENT).where(Employee.number_key.in_(keys)))
-        self._made = made
+        self._made, self._places = made, places
         self._present: dict[str, Any] = {keys[row.number_key]: row for row in rows}
         self._posts: dict[int, Post] | None = None
         self._first = self._present.get(first)
@@ -56,7 +65,7 @@ class Managers:
         if row.manager_number is None:
             return None
         planned = self._present.get(row.manager_number)
-        if planned and self._made.name(row.manager_number) == (planned.first_name, planned.last_name):
+        if planned and is_as_planned(planned, row.manager_number, self._made, self._places):
             works_then = row.valid_to is not None or planned.status is not Status.LEFT
             if works_then and planned.hired_on <= row.valid_from:
                 return int(planned.id)
@@ -75,6 +84,16 @@ class Managers:
             at = post.parent
         first = self._first
         return int(first.id) if first and first.status is not Status.LEFT and first.hired_on <= day else None
+
+
+def is_as_planned(row: Any, number: str, made: DemoPlan, places: Places) -> bool:
+    """Say whether the person with this number is who the plan says, doing what it says.
+
+    Names alone don't tell: the same seed gives some people of a smaller and a larger plan the same name.
+    """
+    first_name, last_name, code, title = made.identity(number)
+    wanted = (first_name, last_name, places.departments.get(code), places.roles.get(title))
+    return wanted == (row.first_name, row.last_name, row.department_id, row.role_id)
 
 
 def _posts() -> dict[int, Post]:

@@ -46,10 +46,16 @@ class DemoPlan:
         """Return the person at this place (from 0) in the order of hiring."""
         return person(self._company, index)
 
-    def name(self, number: str) -> tuple[str, str]:
-        """Return first and last name of the person with this number."""
-        index = index_of(number)
-        return self._company.first_names[index], self._company.last_names[index]
+    def identity(self, number: str) -> tuple[str, str, str, str]:
+        """Return first name, last name, department code and job title of the person with this number, as of today."""
+        index, company = index_of(number), self._company
+        place, role = company.roster.line.place[index], company.roster.line.role[index]
+        return (
+            company.first_names[index],
+            company.last_names[index],
+            company.roster.places[place].code,
+            company.roster.roles[role].title,
+        )
 
 
 @lru_cache(maxsize=1)

@@ -141,6 +141,10 @@ def _copy_of_sqlite(now: datetime) -> Path:
     database = Path(str(db.engine.url.database))
     copy = database.with_name(f"{database.stem}-before-{now:%Y%m%d-%H%M%S}{database.suffix}")
     log.info("keeping a copy of the database before migrating", extra={"copy": str(copy)})
-    with db.engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM INTO ?", (str(copy),))
+    # Past the engine, whose every connection begins with BEGIN: a copy can't be made inside a transaction.
+    raw = db.engine.raw_connection()
+    try:
+        raw.cursor().execute("VACUUM INTO ?", (str(copy),))
+    finally:
+        raw.close()
     return copy

@@ -139,6 +139,27 @@ def test_second_run_changes_nothing():
     assert everything() == before
 
 
+def test_second_run_respects_what_was_renamed_and_closed_meanwhile():
+    demo.seed(120, 1)
+    departments = {d.code: d for d in db.session.scalars(select(Department))}
+    departments["TEC"].name = "Engines"
+    departments["FIN"].closed_on = clock.today()
+    db.session.scalars(select(Role).where(Role.level == 7)).one().title = "Boss"
+    db.session.commit()
+    before = everything()
+    assert demo.seed(120, 1) == demo.Seeded(0, 0, 0, 120)
+    assert everything() == before
+
+
+def test_larger_number_uses_departments_that_were_renamed_meanwhile():
+    demo.seed(120, 1)
+    technology = db.session.scalars(select(Department).where(Department.code == "TEC")).one()
+    technology.name = "Engines"
+    db.session.commit()
+    demo.seed(300, 1)
+    assert db.session.scalar(select(func.count()).where(Department.name_key == "technology")) == 0
+
+
 def test_smaller_number_changes_nothing():
     demo.seed(120, 1)
     before = everything()

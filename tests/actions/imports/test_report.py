@@ -53,7 +53,7 @@ def unresolved(report):
 
 
 @pytest.fixture
-def statements(app):
+def statements(context):
     """The SQL statements since the fixture, as a list that grows."""
     found = []
 
@@ -66,7 +66,7 @@ def statements(app):
 
 
 class TestAwkwardList:
-    def test_everybody_arrives_once_and_a_second_run_changes_nothing(self, app):
+    def test_everybody_arrives_once_and_a_second_run_changes_nothing(self, context):
         report = imported(STAFF)
         assert report["counts"] == {"new": 25, "changed": 0, "unchanged": 0, "refused": 0}
         before = [tuple(row) for row in db.session.execute(select(Employee.__table__))]
@@ -76,14 +76,14 @@ class TestAwkwardList:
         assert [tuple(row) for row in db.session.execute(select(Employee.__table__))] == before
         assert (count(Assignment), count(Pay)) == (25, 25)
 
-    def test_dry_run_writes_nothing_and_says_the_same(self, app):
+    def test_dry_run_writes_nothing_and_says_the_same(self, context):
         dry = imported(STAFF, is_dry_run=True)
         assert not dry["applied"]
         assert (count(Employee), count(Department), count(Role)) == (0, 0, 0)
         real = imported(STAFF)
         assert {**dry, "applied": True} == real
 
-    def test_person_is_stored_as_the_list_means_it(self, app):
+    def test_person_is_stored_as_the_list_means_it(self, context):
         imported(STAFF)
         quill = person("20007")
         assert (quill.first_name, quill.last_name) == ("Bastian R", "Quill")
@@ -96,7 +96,7 @@ class TestAwkwardList:
         assert (pay.valid_from, pay.valid_to) == (date(2011, 7, 5), None)
         assert person("20001").birth_date == date(1968, 5, 1)
 
-    def test_ended_employment_has_its_end_its_reason_and_its_history(self, app):
+    def test_ended_employment_has_its_end_its_reason_and_its_history(self, context):
         imported(STAFF)
         left = person("20084")
         assert (left.status, left.left_on, left.leaving_reason) == (Status.LEFT, date(2016, 6, 16), "career change")
@@ -106,13 +106,13 @@ class TestAwkwardList:
         assert assignment.manager_id == left.manager_id
         assert db.session.scalars(select(Pay).where(Pay.employee_id == left.id)).one().valid_to == date(2016, 6, 17)
 
-    def test_department_that_differs_only_in_blanks_is_one(self, app):
+    def test_department_that_differs_only_in_blanks_is_one(self, context):
         report = imported(STAFF)
         assert report["departments"] == ["Board Office", "Assembly", "Lab/QA", "Sales", "Front Office"]
         assert "Test Engineer" in report["roles"]
         assert count(Department) == 5
 
-    def test_each_unresolved_manager_is_reported(self, app):
+    def test_each_unresolved_manager_is_reported(self, context):
         found = unresolved(imported(STAFF))
         assert set(found) == {
             ("Tamsin Orrin", "Board of Trustees"),
@@ -125,7 +125,7 @@ class TestAwkwardList:
         assert person("20054").manager_id is None
         assert person("20201").manager.number == "20012"
 
-    def test_sensitive_columns_are_nowhere_in_the_database(self, app):
+    def test_sensitive_columns_are_nowhere_in_the_database(self, context):
         report = imported(STAFF)
         assert {c["header"] for c in report["left_out"] if c["reason"] == "sensitive"} >= {
             "RaceDesc",
@@ -140,7 +140,7 @@ class TestAwkwardList:
         for words in (b"Polka", b"Tartan", b"Zebra", b"Two or more", b"Citizen", b"Married", b"Diversity", b"Exceeds"):
             assert words not in stored
 
-    def test_currency_that_was_assumed_is_told(self, app):
+    def test_currency_that_was_assumed_is_told(self, context):
         (note,) = imported(STAFF)["notes"]
         assert "25 amounts" in note
         assert "USD" in note
@@ -148,23 +148,23 @@ class TestAwkwardList:
 
 
 class TestWhoIsWho:
-    def test_known_number_with_another_name_is_refused_and_nothing_overwritten(self, app):
+    def test_known_number_with_another_name_is_refused_and_nothing_overwritten(self, context):
         people("1,Ann Orr,2020-01-01,,,")
         report = people("1,Bea Quill,2021-01-01,Lab,,")
         assert "Number 1 belongs to Ann Orr here, not to Bea Quill." in refusals(report)[2]
         assert (person("1").first_name, person("1").hired_on, count(Department)) == ("Ann", date(2020, 1, 1), 0)
 
     @pytest.mark.parametrize("name", ["ANN ORR", "Orr, Ann", "Ann  K. Orr", "Ánn Orr"])
-    def test_same_name_written_otherwise_is_the_same_person_and_keeps_it(self, app, name):
+    def test_same_name_written_otherwise_is_the_same_person_and_keeps_it(self, context, name):
         people("1,Ann Orr,2020-01-01,,,")
         assert imported(f'{HEAD}\n1,"{name}",2020-01-01,,,')["counts"]["unchanged"] == 1
         assert (person("1").first_name, person("1").last_name) == ("Ann", "Orr")
 
-    def test_number_is_known_whatever_its_case(self, app):
+    def test_number_is_known_whatever_its_case(self, context):
         people("e-7,Ann Orr,2020-01-01,,,")
         assert people("E-7,Ann Orr,2020-01-01,,,")["counts"]["unchanged"] == 1
 
-    def test_list_without_numbers_is_known_again_by_email(self, app):
+    def test_list_without_numbers_is_known_again_by_email(self, context):
         head = "e-mail,name,hire date,department,role,manager"
         lines = ("ann@example.org,Ann Orr,2020-01-01,,,", "bea@example.org,Bea Quill,2020-01-01,,,Ann Orr")
         assert people(*lines, head=head)["counts"]["new"] == 2
@@ -174,13 +174,13 @@ class TestWhoIsWho:
         assert "belongs to Ann Orr here, not to Cleo Dee" in refusals(report)[2]
         assert person("P-000003").first_name == "Cleo"
 
-    def test_email_of_somebody_else_is_refused(self, app):
+    def test_email_of_somebody_else_is_refused(self, context):
         head = f"{HEAD},e-mail"
         people("1,Ann Orr,2020-01-01,,,,ann@example.org", head=head)
         report = people("2,Bea Quill,2020-01-01,,,,Ann@Example.org", head=head)
         assert refusals(report) == {2: "The e-mail address belongs to Ann Orr (1)."}
 
-    def test_second_row_with_the_same_number_or_email_is_refused(self, app):
+    def test_second_row_with_the_same_number_or_email_is_refused(self, context):
         head = f"{HEAD},e-mail"
         report = people(
             "1,Ann Orr,2020-01-01,,,,ann@example.org",
@@ -196,10 +196,10 @@ class TestWhoIsWho:
         again = people("1,Ann Orr,2020-01-01,,,,", ",Ann Orr,2020-01-01,,,,ann@example.org", head=head)
         assert refusals(again) == {3: "Row 2 has the same number or e-mail address already."}
 
-    def test_row_without_number_and_email_is_refused(self, app):
+    def test_row_without_number_and_email_is_refused(self, context):
         assert "neither an employee number nor an e-mail" in refusals(people(",Ann Orr,2020-01-01,,,"))[2]
 
-    def test_names_in_any_script_arrive(self, app):
+    def test_names_in_any_script_arrive(self, context):
         report = people(
             "1,山田 太郎,2020-01-01,,,", "2,7,2020-01-01,,,1", "3,李,2020-01-01,,,", "4,علي محمد,2020-01-01,,,"
         )
@@ -227,23 +227,23 @@ class TestRefused:
             ("1,Ann Orr", "2 cells where the header has 8"),
         ],
     )
-    def test_row_is_refused_with_its_reason_and_its_neighbours_come_in(self, app, line, words):
+    def test_row_is_refused_with_its_reason_and_its_neighbours_come_in(self, context, line, words):
         head = "number,name,hired,status,left,email,salary,currency"
         head = head.replace("left", "left on")
         report = people(line, "2,Bea Quill,2020-01-01,Active,,,,", head=head)
         assert words in refusals(report)[2]
         assert [p.number for p in db.session.scalars(select(Employee))] == ["2"]
 
-    def test_last_day_to_come_is_refused(self, app):
+    def test_last_day_to_come_is_refused(self, context):
         report = people(f"1,Ann Orr,2020-01-01,{today() + timedelta(days=1)}", head="number,name,hired,left on")
         assert "still to come" in refusals(report)[2]
         assert people(f"1,Ann Orr,2020-01-01,{today()}", head="number,name,hired,left on")["counts"]["new"] == 1
 
-    def test_last_day_decides_about_an_unknown_status(self, app):
+    def test_last_day_decides_about_an_unknown_status(self, context):
         people("1,Ann Orr,2020-01-01,Dreaming,2021-01-31", head="number,name,hired,status,left on")
         assert (person("1").status, person("1").left_on) == (Status.LEFT, date(2021, 1, 31))
 
-    def test_missing_department_and_role_are_refused_unless_they_may_be_made(self, app):
+    def test_missing_department_and_role_are_refused_unless_they_may_be_made(self, context):
         report = people("1,Ann Orr,2020-01-01,Lab,Chemist,", create_missing=False)
         assert "no department “Lab”" in refusals(report)[2]
         assert "no role “Chemist”" in refusals(report)[2]
@@ -253,11 +253,11 @@ class TestRefused:
         assert report["counts"]["new"] == 1
         assert (count(Department), count(Role)) == (1, 1)
 
-    def test_nothing_is_made_for_refused_rows(self, app):
+    def test_nothing_is_made_for_refused_rows(self, context):
         report = people("1,Ann Orr,,Lab,Chemist,")
         assert (report["departments"], report["roles"], count(Department)) == ([], [], 0)
 
-    def test_closed_department_is_refused_for_who_works_there_but_not_for_who_did(self, app):
+    def test_closed_department_is_refused_for_who_works_there_but_not_for_who_did(self, context):
         values = {"name": "Lab", "closed_on": "2024-01-01"}
         run("create_department", actor=operator(), source=Source.CLI, values=values)
         report = people(
@@ -268,13 +268,13 @@ class TestRefused:
         assert refusals(report) == {2: "Department “Lab” is closed."}
         assert person("2").department.name == "Lab"
 
-    def test_who_has_left_here_is_not_brought_back(self, app):
+    def test_who_has_left_here_is_not_brought_back(self, context):
         head = "number,name,hired,status,left on"
         people("1,Ann Orr,2020-01-01,Left,2021-01-31", head=head)
         assert "left on 2021-01-31" in refusals(people("1,Ann Orr,2020-01-01,Active,", head=head))[2]
         assert people("1,Ann Orr,2020-01-01,Left,", head=head)["counts"]["unchanged"] == 1
 
-    def test_actor_without_the_rights_imports_nothing(self, app):
+    def test_actor_without_the_rights_imports_nothing(self, context):
         actor = operator()
         grants = {**actor.grants, (Action.EDIT, Subject.COMPENSATION): Scope.SELF}
         weak = type(actor)(user_id=None, name="hr", email="", access_role="hr", grants=grants)
@@ -282,7 +282,7 @@ class TestRefused:
             imported(STAFF, actor=weak)
         assert people("1,Ann Orr,2020-01-01,,,", actor=weak)["counts"]["new"] == 1
 
-    def test_file_without_names_is_refused_whole(self, app):
+    def test_file_without_names_is_refused_whole(self, context):
         with pytest.raises(Unreadable):
             people("1,2020-01-01", head="number,hired")
 
@@ -290,7 +290,7 @@ class TestRefused:
 class TestChanges:
     HEAD = "number,name,hired,department,role,location,phone,salary,currency"
 
-    def test_change_is_told_field_by_field_and_its_history_kept(self, app):
+    def test_change_is_told_field_by_field_and_its_history_kept(self, context):
         people("1,Ann Orr,2020-01-01,Lab,Chemist,Ulm,1,50000,EUR", head=self.HEAD)
         report = people("1,Ann Orr,2020-01-01,Sales,Chemist,Bonn,1,55000,EUR", head=self.HEAD)
         (row,) = report["rows"]
@@ -309,24 +309,24 @@ class TestChanges:
         assert [(int(pay.amount), pay.valid_to) for pay in pays] == [(50000, today()), (55000, None)]
         assert people("1,Ann Orr,2020-01-01,Sales,Chemist,Bonn,1,55000,EUR", head=self.HEAD)["counts"]["unchanged"] == 1
 
-    def test_blank_cell_erases_nothing(self, app):
+    def test_blank_cell_erases_nothing(self, context):
         people("1,Ann Orr,2020-01-01,Lab,Chemist,Ulm,1,50000,EUR", head=self.HEAD)
         assert people("1,Ann Orr,,,,-,,,", head=self.HEAD)["counts"]["unchanged"] == 1
         assert (person("1").location, person("1").department.name) == ("Ulm", "Lab")
 
-    def test_what_was_not_known_before_holds_from_the_beginning(self, app):
+    def test_what_was_not_known_before_holds_from_the_beginning(self, context):
         people("1,Ann Orr,2020-01-01,,,,,,", head=self.HEAD)
         people("1,Ann Orr,2020-01-01,Lab,,,,50000,", head=self.HEAD)
         assert db.session.scalars(select(Assignment)).one().department.name == "Lab"
         assert db.session.scalars(select(Pay)).one().valid_from == date(2020, 1, 1)
 
-    def test_amount_without_currency_stays_in_the_one_it_is_paid_in(self, app):
+    def test_amount_without_currency_stays_in_the_one_it_is_paid_in(self, context):
         people("1,Ann Orr,2020-01-01,,,,,50000,EUR", head=self.HEAD)
         assert people("1,Ann Orr,2020-01-01,,,,,50000,", head=self.HEAD)["counts"]["unchanged"] == 1
         report = people("1,Ann Orr,2020-01-01,,,,,50000,", head=self.HEAD, currency="CHF")
         assert report["rows"][0]["changes"]["pay"] == ["50000.00 EUR/year", "50000.00 CHF/year"]
 
-    def test_who_left_keeps_their_place_and_their_reports_move_in_the_same_import(self, app):
+    def test_who_left_keeps_their_place_and_their_reports_move_in_the_same_import(self, context):
         head = "number,name,hired,manager,left on"
         people("1,Ann Orr,2020-01-01,,", "2,Bea Quill,2020-01-01,Ann Orr,", "3,Cleo Dee,2020-01-01,,", head=head)
         report = people("1,Ann Orr,2020-01-01,,2024-05-31", "2,Bea Quill,2020-01-01,Cleo Dee,", head=head)
@@ -334,7 +334,7 @@ class TestChanges:
         assert person("1").status is Status.LEFT
         assert person("2").manager.number == "3"
 
-    def test_who_leaves_reports_behind_is_refused_and_so_is_who_waits_for_that(self, app):
+    def test_who_leaves_reports_behind_is_refused_and_so_is_who_waits_for_that(self, context):
         head = "number,name,hired,manager,left on"
         chain = ("1,Ann Orr,2020-01-01,,", "2,Bea Quill,2020-01-01,Ann Orr,", "3,Cleo Dee,2020-01-01,Bea Quill,")
         people(*chain, head=head)
@@ -355,7 +355,7 @@ class TestManagers:
     def link(self, *lines, **options):
         return people(*lines, head=self.HEAD, **options)
 
-    def test_number_links_when_the_name_agrees(self, app):
+    def test_number_links_when_the_name_agrees(self, context):
         self.link(
             "1,Ann Orr,2020-01-01,,,",
             "2,Ann Orr,2020-01-01,,,",
@@ -364,46 +364,46 @@ class TestManagers:
         )
         assert person("3").manager.number == "2"
 
-    def test_number_of_somebody_with_another_name_is_no_number_of_an_employee(self, app):
+    def test_number_of_somebody_with_another_name_is_no_number_of_an_employee(self, context):
         self.link("1,Ann Orr,2020-01-01,,,", "2,Cleo Dee,2020-01-01,,,", "3,Bea Quill,2020-01-01,Ann Orr,2,")
         assert person("3").manager.number == "1"
         report = self.link("4,Dan Fox,2020-01-01,Nobody Known,2,")
         assert unresolved(report) == {("Dan Fox", "Nobody Known"): "Nobody of this name is in the file or here."}
 
-    def test_number_alone_links_only_where_such_numbers_are_those_of_employees(self, app):
+    def test_number_alone_links_only_where_such_numbers_are_those_of_employees(self, context):
         self.link("1,Ann Orr,2020-01-01,,,", "2,Bea Quill,2020-01-01,,1,")
         assert person("2").manager.number == "1"
         report = self.link("12,Cleo Dee,2020-01-01,,1,", "13,Dan Fox,2020-01-01,,77,", "14,Eve Gray,2020-01-01,,78,")
         assert len(report["unresolved"]) == 3
         assert person("12").manager_id is None
 
-    def test_name_of_several_people_is_ambiguous_in_file_and_database_together(self, app):
+    def test_name_of_several_people_is_ambiguous_in_file_and_database_together(self, context):
         self.link("1,Ann Orr,2020-01-01,,,")
         report = self.link("2,Ann Orr,2020-01-01,,,", "3,Bea Quill,2020-01-01,Ann Orr,,")
         assert unresolved(report) == {("Bea Quill", "Ann Orr"): "Several people have this name: 1, 2."}
         assert person("3").manager_id is None
 
-    def test_exact_name_goes_before_a_similar_one(self, app):
+    def test_exact_name_goes_before_a_similar_one(self, context):
         self.link("1,Ann Orr,2020-01-01,,,", "2,Ann K Orr,2020-01-01,,,", "3,Bea Quill,2020-01-01,Ann K. Orr,,")
         assert person("3").manager.number == "2"
 
     @pytest.mark.parametrize("name", ["Ann Orr", '"Orr, Ann"', "ann k. orr", "Ánn Orr"])
-    def test_manager_who_is_only_in_the_database_is_found_by_name(self, app, name):
+    def test_manager_who_is_only_in_the_database_is_found_by_name(self, context, name):
         self.link("1,Ann Orr,2020-01-01,,,")
         self.link(f"2,Bea Quill,2020-01-01,{name},,")
         assert person("2").manager.number == "1"
 
-    def test_family_name_of_several_words_is_found(self, app):
+    def test_family_name_of_several_words_is_found(self, context):
         self.link('1,"van der Meer, Jo Anne",2020-01-01,,,', '2,"Ait Sidi, Karim",2020-01-01,,,')
         self.link("3,Bea Quill,2020-01-01,Jo Anne van der Meer,,", "4,Cleo Dee,2020-01-01,Karim Ait Sidi,,")
         assert (person("3").manager.number, person("4").manager.number) == ("1", "2")
 
-    def test_nobody_is_their_own_manager(self, app):
+    def test_nobody_is_their_own_manager(self, context):
         assert unresolved(self.link("1,Ann Orr,2020-01-01,Ann Orr,,")) == {
             ("Ann Orr", "Ann Orr"): "Nobody is their own manager."
         }
 
-    def test_circle_is_opened_at_its_last_row_and_stays_so(self, app):
+    def test_circle_is_opened_at_its_last_row_and_stays_so(self, context):
         lines = (
             "1,Ann Orr,2020-01-01,Cleo Dee,,",
             "2,Bea Quill,2020-01-01,Ann Orr,,",
@@ -416,7 +416,7 @@ class TestManagers:
         assert again["counts"]["unchanged"] == 3
         assert again["unresolved"] == report["unresolved"]
 
-    def test_upside_down_hierarchy_is_turned_in_one_import(self, app):
+    def test_upside_down_hierarchy_is_turned_in_one_import(self, context):
         old = ("1,Ann Orr,2020-01-01,,,", "2,Bea Quill,2020-01-01,Ann Orr,,", "3,Cleo Dee,2020-01-01,Bea Quill,,")
         self.link(*old, "4,Dan Fox,2020-01-01,,,")
         new = (
@@ -427,7 +427,7 @@ class TestManagers:
         assert self.link(*new)["unresolved"] == []
         assert [person(number).manager.number for number in "123"] == ["2", "3", "4"]
 
-    def test_circle_with_managers_who_stay_is_seen_beforehand(self, app):
+    def test_circle_with_managers_who_stay_is_seen_beforehand(self, context):
         old = ("1,Ann Orr,2020-01-01,,,", "2,Bea Quill,2020-01-01,Ann Orr,,", "3,Cleo Dee,2020-01-01,Bea Quill,,")
         self.link(*old)
         new = ("1,Ann Orr,2020-01-01,Bea Quill,,", "2,Bea Quill,2020-01-01,Cleo Dee,,", "3,Cleo Dee,2020-01-01,,,")
@@ -436,14 +436,14 @@ class TestManagers:
         assert self.link(*new)["unresolved"] == dry["unresolved"]
         assert [p.manager_id for p in (person("1"), person("2"))] == [None, person("1").id]
 
-    def test_who_leaves_gets_the_manager_they_had_though_that_one_has_left_too(self, app):
+    def test_who_leaves_gets_the_manager_they_had_though_that_one_has_left_too(self, context):
         self.link("1,Ann Orr,2020-01-01,,,", "2,Bea Quill,2020-01-01,,,", "3,Cleo Dee,2020-01-01,Bea Quill,,")
         lines = ("3,Cleo Dee,2020-01-01,Ann Orr,,2024-02-01", "1,Ann Orr,2020-01-01,,,2024-01-01")
         assert self.link(*lines)["unresolved"] == []
         assert person("3").manager.number == "1"
         assert self.link(*lines)["counts"]["unchanged"] == 2
 
-    def test_leaver_manages_nobody_who_works_here_but_stays_in_a_leavers_history(self, app):
+    def test_leaver_manages_nobody_who_works_here_but_stays_in_a_leavers_history(self, context):
         report = self.link(
             "1,Ann Orr,2020-01-01,,,2021-01-01",
             "2,Bea Quill,2020-01-01,Ann Orr,,",
@@ -452,11 +452,11 @@ class TestManagers:
         assert unresolved(report) == {("Bea Quill", "Ann Orr"): "Ann Orr has left."}
         assert person("3").manager.number == "1"
 
-    def test_refused_person_manages_nobody(self, app):
+    def test_refused_person_manages_nobody(self, context):
         report = self.link("1,Ann Orr,,,,", "2,Bea Quill,2020-01-01,Ann Orr,,")
         assert unresolved(report) == {("Bea Quill", "Ann Orr"): "Nobody of this name is in the file or here."}
 
-    def test_new_manager_is_a_change_from_today(self, app):
+    def test_new_manager_is_a_change_from_today(self, context):
         self.link("1,Ann Orr,2020-01-01,,,", "2,Bea Quill,2020-01-01,Ann Orr,,", "3,Cleo Dee,2020-01-01,,,")
         report = self.link("2,Bea Quill,2020-01-01,Cleo Dee,,")
         assert report["rows"][0]["changes"] == {"manager": ["Ann Orr", "Cleo Dee"]}
@@ -470,12 +470,12 @@ class TestSegments:
     def lines(self, number):
         return [f"{i},Ann{i} Orr,2020-01-01,Lab,Chemist,{'Ann0 Orr' if i else ''}" for i in range(number)]
 
-    def test_rows_go_in_segments_and_managers_across_them(self, app, monkeypatch):
+    def test_rows_go_in_segments_and_managers_across_them(self, context, monkeypatch):
         monkeypatch.setattr(apply, "SEGMENT", 10)
         assert people(*self.lines(35))["counts"]["new"] == 35
         assert db.session.scalar(select(func.count()).where(Employee.manager_id.is_not(None))) == 34
 
-    def test_comparing_takes_the_same_few_statements_for_more_rows(self, app, statements):
+    def test_comparing_takes_the_same_few_statements_for_more_rows(self, context, statements):
         people(*self.lines(350))
         statements.clear()
         people(*self.lines(3))
@@ -484,7 +484,7 @@ class TestSegments:
         assert people(*self.lines(350))["counts"]["unchanged"] == 350
         assert len(statements) == few
 
-    def test_row_that_a_rule_refuses_late_leaves_its_segment_whole(self, app, monkeypatch):
+    def test_row_that_a_rule_refuses_late_leaves_its_segment_whole(self, context, monkeypatch):
         """Between the comparison and the writing somebody else takes a number and changes a person."""
         people("1,Ann Orr,2020-01-01,,,")
         apply_plan = apply.apply_plan
@@ -511,7 +511,7 @@ class TestSegments:
         assert (person("1").hired_on, person("3").first_name) == (date(2020, 1, 1), "Zoe")
         assert {p.number for p in db.session.scalars(select(Employee))} == {"1", "2", "3", "4"}
 
-    def test_database_that_stops_half_way_is_told_and_the_next_run_goes_on(self, app, monkeypatch):
+    def test_database_that_stops_half_way_is_told_and_the_next_run_goes_on(self, context, monkeypatch):
         monkeypatch.setattr(apply, "SEGMENT", 10)
         run_, calls = apply.run, []
 
