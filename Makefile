@@ -8,7 +8,7 @@ ARGS ?=
 export WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup services test test-full lint format requirements db-revision db-upgrade db-upgrade-sql
+.PHONY: help run setup services test test-full lint format requirements db-revision db-upgrade db-upgrade-sql bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: setup services ## run the tests on SQLite, MariaDB and PostgreSQL (ARGS go
 
 test-full: setup services ## the same with the slow tests: long stress runs and full matrices
 	@scripts/test --slow $(ARGS)
+
+bench: setup ## measure pages beside the least such a page can take (PEOPLE=5000)
+	@$(BIN)/python bench/pages.py
 
 lint: setup ## check style, types and which room imports which
 	$(BIN)/ruff check .

@@ -58,7 +58,7 @@ def require(actor: Actor, action: Action, subject: Subject, employee_id: int) ->
 
 def _below(employee_id: int) -> ColumnElement[bool]:
     """Return the condition for everyone below a person; UNION (not ALL) ends even where the data has a cycle."""
-    start = select(Employee.id).where(Employee.manager_id == employee_id).cte("below", recursive=True)
+    start = select(Employee.id).where(Employee.manager_id == employee_id).cte(recursive=True)
     report = aliased(Employee)
     everyone = start.union(select(report.id).join(start, report.manager_id == start.c.id))
     return Employee.id.in_(select(everyone.c.id))
@@ -72,7 +72,7 @@ def _in_department(department_id: int | None) -> ColumnElement[bool]:
 
 def departments_below(department_id: int):  # type: ignore[no-untyped-def]  # SQLAlchemy's type of it is a page long
     """Return a query of the ids of a department and all those below it."""
-    start = select(Department.id).where(Department.id == department_id).cte("branch", recursive=True)
+    start = select(Department.id).where(Department.id == department_id).cte(recursive=True)
     child = aliased(Department)
     branch = start.union(select(child.id).join(start, child.parent_id == start.c.id))
     return select(branch.c.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -15,7 +15,7 @@ from app.access.visible import require
 from app.accounts import sessions
 from app.accounts.administrators import refuse_last_administrator
 from app.accounts.models import User
-from app.actions.guard import loaded, refuse_stale
+from app.actions.guard import chosen, loaded, refuse_stale
 from app.actions.registry import action
 from app.core.clock import today
 from app.core.problems import Forbidden, Invalid, Sentence
@@ -73,7 +73,8 @@ def change_employee(
     before = {field: getattr(person, field) for field in (*assignments.HELD, "hired_on", "left_on")}
     for field, value in changed.items():
         setattr(person, field, value)
-    _check(person, changed)
+    is_back = before["status"] is Status.LEFT and person.status is not Status.LEFT
+    _check(person, None if is_back else changed)
     db.session.flush()
     _follow(person, before, valid_from)
     return person.id
@@ -121,6 +122,7 @@ def leave(
     require(actor, Action.DELETE, Subject.EMPLOYMENT, employee_id)
     person = loaded(Employee, employee_id)
     cleaned = clean(Employee, {"left_on": left_on, "leaving_reason": leaving_reason}, ("left_on", "leaving_reason"))
+    successor_id = chosen(successor_id, "successor_id")
     refuse_stale(person, version, cleaned)
     if person.status is Status.LEFT:
         raise Invalid({"": _l("%(name)s has left already.", name=person.name)})
@@ -197,6 +199,13 @@ def _check(person: Employee, changed: Mapping[str, Any] | None = None) -> None:
 
 def _hand_over(person: Employee, successor_id: int | None, last_day: date) -> None:
     """Give a leaver's reports to the successor from the day after the last one; raise `Invalid` without one."""
+    errors: dict[str, Sentence] = {}
+    if successor_id == person.id:
+        errors["successor_id"] = _l("Choose somebody else: this person leaves.")
+    else:
+        rules.check_manager(None, successor_id, errors, "successor_id")
+    if errors:
+        raise Invalid(errors)
     reports = rules.reports_of(person.id)
     if not reports:
         return
@@ -205,18 +214,14 @@ def _hand_over(person: Employee, successor_id: int | None, last_day: date) -> No
             {"successor_id": _l("Choose who takes over the people who report to %(name)s.", name=person.name)}
         )
     for report in reports:
-        errors: dict[str, Sentence] = {}
         # Who is chosen may be one of the reports: they then take the leaver's place below the leaver's manager.
-        manager_id = successor_id if successor_id != report.id else person.manager_id
-        if manager_id == person.id:
-            errors["successor_id"] = _l("Choose somebody else: this person leaves.")
-        else:
-            rules.check_manager(report.id, manager_id, errors, "successor_id")
+        report.manager_id = successor_id if successor_id != report.id else person.manager_id
+        rules.check_manager(report.id, report.manager_id, errors, "successor_id")
         if errors:
             raise Invalid(errors)
-        report.manager_id = manager_id
     db.session.flush()
-    assignments.change_all(reports, last_day)
+    # Today at the latest: a change that lies ahead is not kept yet.
+    assignments.change_all(reports, min(last_day + timedelta(days=1), today()))
 
 
 def _end_ties(person: Employee, successor_id: int | None) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
-from app.actions.guard import loaded, refuse_stale
+from app.actions.guard import chosen, loaded, refuse_stale
 from app.actions.registry import action
 from app.core.clock import today
 from app.core.problems import Invalid, Sentence
@@ -57,7 +57,7 @@ def delete_department(actor: Actor, department_id: int, version: int, target_id:
     """
     department = loaded(Department, department_id)
     refuse_stale(department, version, {})
-    _move_people("department_id", department_id, target_id, Department)
+    _move_people("department_id", department_id, chosen(target_id, "target_id"), Department)
     for child in db.session.scalars(select(Department).where(Department.parent_id == department_id)):
         child.parent_id = department.parent_id
     db.session.flush()
@@ -99,7 +99,7 @@ def delete_role(actor: Actor, role_id: int, version: int, target_id: int | None 
     """
     role = loaded(Role, role_id)
     refuse_stale(role, version, {})
-    _move_people("role_id", role_id, target_id, Role)
+    _move_people("role_id", role_id, chosen(target_id, "target_id"), Role)
     if not rules.role_was_used(role_id):
         db.session.delete(role)
         return False

@@ -133,7 +133,7 @@ class DepartmentsPanel(OrganisationPanel):
 
     def update(self, form: forms.Form, entry: Entry) -> int:
         """Change a department."""
-        version = self.version(form)
+        version = form.made_from()
         return int(self.run("change_department", department_id=entry.id, version=version, values=form.typed(*FIELDS)))
 
     def delete_question(self, entry: Entry, form: forms.Form) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class DepartmentsPanel(OrganisationPanel):
     def delete(self, form: forms.Form, entry: Entry) -> str:
         """Close or delete a department."""
         was_closed = self.run(
-            "delete_department", department_id=entry.id, version=self.version(form), target_id=self.target(form)
+            "delete_department", department_id=entry.id, version=form.made_from(), target_id=self.target(form)
         )
         return str(
             _("%(name)s was closed.", name=entry.title) if was_closed else _("%(name)s was deleted.", name=entry.title)

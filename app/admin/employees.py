@@ -62,7 +62,7 @@ class EmployeeForm(forms.Form):
     )
     valid_from = forms.day("valid_from", description=_l("Only for a change from a date."))
     employment_type = forms.choice("employment_type", EmploymentType)
-    fte = forms.number("fte", step="any")
+    fte = forms.number("fte", required=True, step="any")
     legal_entity = forms.text("legal_entity")
     hired_on = forms.day("hired_on", required=True)
     probation_until = forms.day("probation_until")
@@ -252,7 +252,7 @@ class EmployeesPanel(Panel):
             self.run(
                 "change_employee",
                 employee_id=entry.id,
-                version=_whole(form["version"].data),
+                version=form.made_from(),
                 values=form.typed(*_names(form)),
                 valid_from=_effective_date(form),
             )
@@ -268,9 +268,9 @@ class EmployeesPanel(Panel):
             words = _("Nothing hangs on this record yet, so it will be deleted, as if it had never been entered.")
             return {"title": title, "sentence": words, "submit_label": _("Delete")}
         count = persons.count_reports(record.id)
-        if form["left_on"].data is None:
+        if not form.is_submitted():
             form["left_on"].data = today().isoformat()
-        if not count:
+        if not (count or persons.leads_departments(record.id)):
             delattr(form, "successor_id")
         words = _(
             "This record has a history, so it is kept: the person is recorded as having left, and their account ends."
@@ -285,7 +285,7 @@ class EmployeesPanel(Panel):
 
     def delete(self, form: forms.Form, entry: Entry) -> str:
         """Delete somebody, or record that they left."""
-        version = _whole(form["version"].data)
+        version = form.made_from()
         if "left_on" not in form:
             self.run("delete_employee", employee_id=entry.id, version=version)
             return str(_("%(name)s was deleted.", name=entry.title))
@@ -320,10 +320,6 @@ def _effective_date(form: forms.Form) -> date | None:
         return date.fromisoformat(form["valid_from"].data or "")
     except ValueError:
         raise Invalid({"valid_from": _l("Enter the day from which the change holds, like 2026-03-31.")}) from None
-
-
-def _whole(value: Any) -> int:
-    return int(value) if str(value or "").isdigit() else 0
 
 
 def _with_place(group: Any, record: Record) -> Any:

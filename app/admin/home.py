@@ -141,7 +141,7 @@ def _span(low: int, high: int | None, count: int) -> Figure:
         label = _("%(low)s and more reports", low=low)
     else:
         label = _("%(low)s to %(high)s reports", low=low, high=high)
-    filters = {"reports_from": str(low)}
+    filters = {"reports_from": str(low), "is_here": "1"}
     if high is not None:
         filters["reports_to"] = str(high)
     return Figure(label, count, _list(**filters))

@@ -38,11 +38,6 @@ class OrganisationPanel(Panel):
             yield from page.rows
             place = Place(after=page.next) if page.next else None
 
-    def version(self, form: Form) -> int:
-        """Return the version that the form was made from."""
-        text = str(form["version"].data or "")
-        return int(text) if text.isdigit() else 0
-
     def narrow_target(self, form: Form, headcount: int) -> None:
         """Ask where people go only when there are some."""
         if not headcount:

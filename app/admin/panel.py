@@ -13,6 +13,7 @@ from flask import Response, abort, flash, redirect, request, stream_with_context
 from flask_admin import expose
 from flask_admin.model import BaseModelView
 from flask_babel import gettext as _
+from wtforms import SelectField
 
 from app import actions
 from app.access import gate
@@ -294,9 +295,9 @@ class Panel(BaseModelView):
         present = as_typed(stale.theirs)
         words = self.conflict_words(form, stale)
         fields = [
-            (label_of(name), *words.get(name, (form[name].data, shown(stale.theirs[name]))))
-            for name in present
-            if name in form and str(form[name].data or "") != str(present[name] if present[name] is not None else "")
+            (label_of(name), *words.get(name, (shown(form[name].data), shown(stale.theirs[name]))))
+            for name, theirs in present.items()
+            if name in form and _spelled(form[name].data) != _spelled(theirs)
         ]
         return {"who": None, "when": None, "fields": fields, "reload_url": self.get_url(".edit_view", id=entry.id)}
 
@@ -304,6 +305,10 @@ class Panel(BaseModelView):
         """Return what each side's choices are called, by field."""
         actor, words = gate.actor(), {}
         for item in form:
+            if isinstance(item, SelectField) and item.name in stale.theirs:
+                options = {str(option.value): str(option.label) for option in item.iter_choices()}
+                sides = (_spelled(item.data), _spelled(as_typed(stale.theirs)[item.name]))
+                words[item.name] = (options.get(sides[0], sides[0]), options.get(sides[1], sides[1]))
             if isinstance(item, LookupField) and item.name in stale.theirs:
                 wanted = [
                     (item.kind, value) for value in (item.data, stale.theirs[item.name]) if isinstance(value, int)
@@ -342,3 +347,8 @@ class Panel(BaseModelView):
                 index, flt = self._filter_args[key]
                 found.append((position, (index, flt.name, value)))
         return [chosen for _position, chosen in sorted(found, key=lambda pair: pair[0])]
+
+
+def _spelled(value: Any) -> str:
+    """Return a value as a form sends it back, so that both sides of a conflict can be compared."""
+    return "" if value is None else str(value).replace("\r\n", "\n")

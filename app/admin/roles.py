@@ -112,7 +112,7 @@ class RolesPanel(OrganisationPanel):
 
     def update(self, form: forms.Form, entry: Entry) -> int:
         """Change a role."""
-        return int(self.run("change_role", role_id=entry.id, version=self.version(form), values=form.typed(*FIELDS)))
+        return int(self.run("change_role", role_id=entry.id, version=form.made_from(), values=form.typed(*FIELDS)))
 
     def delete_question(self, entry: Entry, form: forms.Form) -> dict[str, Any]:
         """Ask which role today's holders get."""
@@ -133,7 +133,7 @@ class RolesPanel(OrganisationPanel):
 
     def delete(self, form: forms.Form, entry: Entry) -> str:
         """Close or delete a role."""
-        was_closed = self.run("delete_role", role_id=entry.id, version=self.version(form), target_id=self.target(form))
+        was_closed = self.run("delete_role", role_id=entry.id, version=form.made_from(), target_id=self.target(form))
         return str(
             _("%(name)s was closed.", name=entry.title) if was_closed else _("%(name)s was deleted.", name=entry.title)
         )

@@ -147,8 +147,7 @@ class UsersPanel(Panel):
 
     def update(self, form: forms.Form, entry: Entry) -> int:
         """Change an account."""
-        version = int(form["version"].data) if str(form["version"].data or "").isdigit() else 0
-        return int(self.run("change_user", user_id=entry.id, version=version, values=form.typed(*FIELDS)))
+        return int(self.run("change_user", user_id=entry.id, version=form.made_from(), values=form.typed(*FIELDS)))
 
     def delete_question(self, entry: Entry, form: forms.Form) -> dict[str, Any]:
         """Say what ending the account does."""
@@ -167,8 +166,7 @@ class UsersPanel(Panel):
 
     def delete(self, form: forms.Form, entry: Entry) -> str:
         """End an account."""
-        version = int(form["version"].data) if str(form["version"].data or "").isdigit() else 0
-        was_kept = self.run("delete_user", user_id=entry.id, version=version)
+        was_kept = self.run("delete_user", user_id=entry.id, version=form.made_from())
         return str(
             _("%(name)s may no longer sign in.", name=entry.title)
             if was_kept

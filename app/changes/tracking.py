@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sqlalchemy import event, inspect
-from sqlalchemy.orm import Mapped, Session, UOWTransaction, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, Mapper, Session, UOWTransaction, declared_attr, mapped_column
 
 from app.extensions import db
 
@@ -38,15 +38,32 @@ class Tracked:
         return {"version_id_col": cls.version}
 
 
+@event.listens_for(Tracked, "mapper_configured", propagate=True)
+def _remember(mapper: Mapper[Any], _model: type) -> None:
+    """Let every column load what it held before it is set, else a row that is not loaded has no `before` to tell."""
+    for attribute in mapper.column_attrs:
+        event.listen(attribute.class_attribute, "set", _nothing, active_history=True)
+
+
+def _nothing(_row: Any, _value: Any, _before: Any, _initiator: Any) -> None:
+    """Be there: a listener is what makes SQLAlchemy load the old value."""
+
+
 @contextmanager
 def recording() -> Iterator[list[Change]]:
-    """Collect the changes that flushes of this thread's session make inside the block, into the list it gives."""
-    changes: list[Change] = []
+    """Collect what this context's session changes inside the block; the list it gives is filled at the end.
 
-    def note(session: Session, _context: UOWTransaction, _instances: Any = None) -> None:
+    A field that several flushes write is one change, from the first value to the last, and none when it is back.
+    """
+    changes: list[Change] = []
+    found: dict[tuple[str, int | None, str], Change] = {}
+
+    def note(session: Session, _context: UOWTransaction) -> None:
         for row in (*session.new, *session.dirty, *session.deleted):
             if isinstance(row, Tracked):
-                changes.extend(_differences(row, is_deleted=row in session.deleted))
+                for change in _differences(row, is_deleted=row in session.deleted):
+                    first = found.setdefault((change.entity, change.id, change.field), change)
+                    first.after = change.after
 
     session = db.session()
     # After the flush has written (ids are known), before the session forgets what the values were.
@@ -55,6 +72,7 @@ def recording() -> Iterator[list[Change]]:
         yield changes
     finally:
         event.remove(session, "after_flush", note)
+        changes.extend(change for change in found.values() if change.before != change.after)
 
 
 def _differences(row: Any, is_deleted: bool) -> Iterator[Change]:
@@ -64,12 +82,9 @@ def _differences(row: Any, is_deleted: bool) -> Iterator[Change]:
         if attribute.key in row.untold or attribute.key in ("id", "version"):
             continue
         history = state.attrs[attribute.key].history
-        if is_deleted:
-            before, after = state.attrs[attribute.key].value, None
-        else:
-            if not history.has_changes():
-                continue
-            before = history.deleted[0] if history.deleted else None
-            after = history.added[0] if history.added else None
-        if before != after:
-            yield Change(entity, row_id, attribute.key, before, after)
+        if not (is_deleted or history.has_changes()):
+            continue
+        # What was set but never written before the row went is in nobody's history.
+        kept = history.deleted or (history.unchanged if is_deleted else ())
+        before, after = kept[0] if kept else None, None if is_deleted or not history.added else history.added[0]
+        yield Change(entity, row_id, attribute.key, before, after)

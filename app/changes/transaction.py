@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
+from app.core.database.engine import end_transaction
 from app.core.database.faults import is_lost_connection, is_worth_repeating
 from app.core.problems import Busy, OutcomeUnknown, Unavailable
 from app.extensions import db
@@ -17,6 +19,9 @@ from app.extensions import db
 T = TypeVar("T")
 ATTEMPTS = 6
 FIRST_WAIT_SECONDS = 0.02
+# Each attempt may itself wait for a lock; whoever waits for the page has gone long before six of those.
+PATIENCE_SECONDS = 20
+WRITING = "is_writing"
 
 
 def write(work: Callable[[], T], *, keep: bool = True) -> T:
@@ -26,31 +31,44 @@ def write(work: Callable[[], T], *, keep: bool = True) -> T:
     never commits. With `keep=False` everything is rolled back at the end. Raises `Busy` when the database stays
     busy, `Unavailable` when it can't be reached, `OutcomeUnknown` when the connection broke during COMMIT.
     """
+    info = db.session().info
+    if info.get(WRITING):
+        raise RuntimeError("a write inside a write would end the outer one's transaction")
+    info[WRITING] = True
+    try:
+        end_transaction()
+        return _run_until_done(work, keep)
+    finally:
+        info[WRITING] = False
+
+
+def _run_until_done(work: Callable[[], T], keep: bool) -> T:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     for attempt in range(1, ATTEMPTS + 1):
-        db.session.rollback()
         try:
-            db.session.connection(execution_options={"is_writing": True})
-            result = work()
-            db.session.flush()
-            if keep:
-                _commit()
-            else:
-                db.session.rollback()
-            return result
-        except (DBAPIError, StaleDataError) as error:
-            db.session.rollback()
+            return _run_once(work, keep)
+        except (DBAPIError, PoolTimeout, StaleDataError) as error:
             if is_worth_repeating(error):
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or time.monotonic() > deadline:
                     raise Busy() from error
                 time.sleep(FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 jitter, not a secret
             elif is_lost_connection(error):
                 raise Unavailable() from error
             else:
                 raise
-        except BaseException:
-            db.session.rollback()
-            raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def _run_once(work: Callable[[], T], keep: bool) -> T:
+    try:
+        db.session.connection(execution_options={WRITING: True})
+        result = work()
+        db.session.flush()
+        if keep:
+            _commit()
+        return result
+    finally:
+        end_transaction()  # after a COMMIT there is nothing left to roll back
 
 
 def _commit() -> None:

@@ -6,10 +6,10 @@ from app.commands.check import check
 from app.commands.demo import seed_demo
 from app.commands.people import people
 from app.commands.serve import serve
-from app.commands.users import create_admin, create_user
+from app.commands.users import create_admin, create_user, sign_in_link
 
 
 def init_app(app: Flask) -> None:
     """Add our commands to `app`."""
-    for command in (check, create_admin, create_user, people, seed_demo, serve):
+    for command in (check, create_admin, create_user, people, seed_demo, serve, sign_in_link):
         app.cli.add_command(command)

@@ -169,7 +169,8 @@ def _charset(connection: Connection) -> Iterator[Finding]:
                 f"The database's encoding is {encoding}, which can't hold every name: make one with ENCODING 'UTF8'.",
             )
         return
-    charset = connection.execute(text("SELECT @@character_set_database")).scalar_one()
+    query = "SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = DATABASE()"
+    charset = connection.execute(text(query)).scalar_one()
     narrow = connection.execute(
         text(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"

@@ -162,10 +162,13 @@ def _create_administrator(email: str, password: str, preview: bool = False) -> N
 
 
 def _make_demo(employees: int) -> None:
-    from app.actions.demo.fill import seed
+    from app.actions.demo.fill import seed  # takes its time to load, and later starts don't need it
+    from app.actions.demo.plan import MOST_EMPLOYEES
 
+    if employees > MOST_EMPLOYEES:
+        raise click.ClickException(f"DEMO={employees} is too many: choose a number from 0 to {MOST_EMPLOYEES}.")
     click.echo(f"Making a demo organisation of {employees} people (DEMO=0 leaves it out) …", err=True)
-    seed(employees, DEMO_SEED, lambda _done, _total: None)
+    seed(employees, DEMO_SEED)
 
 
 def _print_welcome(app: Flask, made: FirstAdministrator | None, is_known: bool) -> None:

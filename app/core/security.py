@@ -21,6 +21,7 @@ def init_security(app: Flask) -> None:
         MAX_CONTENT_LENGTH=16 * 1024 * 1024,
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
         MAX_FORM_PARTS=500,
+        SEND_FILE_MAX_AGE_DEFAULT=YEAR,  # their addresses carry a mark of their content, see `ui.context.asset`
         WTF_CSRF_TIME_LIMIT=None,  # a form stays good as long as its session: nothing typed is lost to a clock
         WTF_CSRF_SSL_STRICT=True,
     )

@@ -16,7 +16,7 @@ from app.core import text
 from app.core.problems import Invalid, Sentence
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
-LONGEST_TEXT = 20_000
+LONGEST_TEXT = 16_000  # of four bytes each, still below what a TEXT of MySQL holds
 # One @ between two parts without white space; whether it can be reached only a message shows.
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -104,7 +104,7 @@ def _number(kind: Numeric[Any], value: Any) -> Decimal:
     if not number.is_finite():
         raise Unfit(_l("Enter a number."))
     scale, precision = kind.scale or 0, kind.precision or 14
-    if abs(number) >= Decimal(10) ** (precision - scale):
+    if number.copy_abs() >= Decimal(10) ** (precision - scale):  # abs() would overflow
         raise Unfit(_l("This number is too large."))
     if number != round(number, scale):
         raise Unfit(_l("Use at most %(count)s decimal places.", count=scale))
@@ -122,7 +122,7 @@ def _date(value: Any) -> date:
 
 
 def _text(column: Column[Any], value: str) -> str:
-    longest = getattr(column.type, "length", None) or LONGEST_TEXT
+    longest = getattr(column.type, "length", None) or column.info.get("longest", LONGEST_TEXT)
     if len(value) > longest:
         raise Unfit(_l("Use at most %(most)s characters; this has %(count)s.", most=longest, count=len(value)))
     if column.name in ("email", "personal_email"):

@@ -85,7 +85,7 @@ class Employee(Tracked, Base):
     personal_phone: Mapped[str | None] = mapped_column(String(PHONE_LENGTH))
     emergency_name: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
     emergency_phone: Mapped[str | None] = mapped_column(String(PHONE_LENGTH))
-    notes: Mapped[str | None] = mapped_column(Text)
+    notes: Mapped[str | None] = mapped_column(Text, info={"longest": NOTES_LENGTH})
     custom: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     department: Mapped[Department | None] = relationship(foreign_keys=[department_id])
@@ -104,6 +104,7 @@ class Employee(Tracked, Base):
         Index(None, "name_key", "id"),
         Index(None, "hired_on", "id"),
         Index(None, "left_on"),
+        Index(None, "status", "id"),
         Index(None, "status", "name_key", "id"),
         Index(None, "department_id", "name_key", "id"),
         Index(None, "role_id", "name_key", "id"),

@@ -26,7 +26,7 @@ class Role(Tracked, Base):
     id: Mapped[Id]
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
     title_key: Mapped[str] = mapped_column(key_string(), unique=True)
-    description: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text, info={"longest": DESCRIPTION_LENGTH})
     family: Mapped[str | None] = mapped_column(String(FAMILY_LENGTH))
     level: Mapped[int | None]
     closed_on: Mapped[date | None]

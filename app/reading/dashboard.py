@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import isleap
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -64,19 +65,27 @@ def dashboard(actor: Actor) -> Dashboard:
     return found
 
 
+def hired_then(day: date, years: int) -> list[date]:
+    """Return the first days of work that are so many years past on `day`; 29 February counts on 1 March otherwise."""
+    year = day.year - years
+    if (day.month, day.day) == (2, 29):
+        return [date(year, 2, 29)] if isleap(year) else []
+    if (day.month, day.day) == (3, 1) and isleap(year) and not isleap(day.year):
+        return [date(year, 2, 29), date(year, 3, 1)]
+    return [day.replace(year=year)]
+
+
 def _anniversaries(actor: Actor) -> list[Anniversary]:
     """Return whole years of service completed in the next two weeks.
 
     Asked as one list of days, which the index on the first day of work answers; no engine needs to take dates apart.
     """
-    days = [today() + timedelta(days=ahead) for ahead in range(AHEAD)]
-    hired: dict[date, tuple[int, date]] = {}
-    for day in days:
-        for years in range(FIRST_ANNIVERSARY, LONGEST_SERVICE):
-            try:
-                hired[day.replace(year=day.year - years)] = (years, day)
-            except ValueError:  # 29 February, in a year that has none
-                continue
+    hired = {
+        first: (years, day)
+        for day in (today() + timedelta(days=ahead) for ahead in range(AHEAD))
+        for years in range(FIRST_ANNIVERSARY, LONGEST_SERVICE)
+        for first in hired_then(day, years)
+    }
     here = Employee.status != Status.LEFT
     people = some(actor, here, Employee.hired_on.in_(list(hired)), order=Employee.hired_on, limit=50)
     found = [Anniversary(someone, *hired[someone.hired_on]) for someone in people]

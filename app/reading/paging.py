@@ -56,11 +56,14 @@ class Order:
     id: InstrumentedAttribute[int]
     is_descending: bool = False
 
+    @property
+    def columns(self) -> list[InstrumentedAttribute[Any]]:
+        """Return the columns sorted by; a unique one stands alone, or MariaDB sorts the whole table by the two."""
+        return [self.column] if self.column.property.columns[0].unique else [self.column, self.id]
+
     def clauses(self, is_backwards: bool) -> list[ColumnElement[Any]]:
         """Return the ORDER BY."""
-        if self.is_descending != is_backwards:
-            return [self.column.desc(), self.id.desc()]
-        return [self.column.asc(), self.id.asc()]
+        return [column.desc() if self.is_descending != is_backwards else column.asc() for column in self.columns]
 
     def settled(self, place: Place) -> Place:
         """Return the place, or the beginning for a cursor that nobody gave out."""

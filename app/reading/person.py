@@ -159,6 +159,11 @@ def may_be_deleted(record: Record) -> bool:
     return not has_account and not rules.has_history(person)
 
 
+def leads_departments(employee_id: int) -> bool:
+    """Say whether somebody leads a department."""
+    return bool(rules.led_by(employee_id))
+
+
 def count_reports(employee_id: int) -> int:
     """Return how many people report to somebody today."""
     return len(rules.reports_of(employee_id))

@@ -148,19 +148,19 @@ def _hired_between(low: int, high: int | None, day: date) -> ColumnElement[bool]
 
 
 def _span(here: ColumnElement[bool]) -> list[tuple[int, int | None, int]]:
-    manager = aliased(Employee)
+    """Count managers by all who report to them today: also by reports whose employment the reader may not see."""
+    report = aliased(Employee)
     reports = (
-        select(func.count().label("reports"))
-        .select_from(Employee)
-        .join(manager, manager.id == Employee.manager_id)
-        .where(here)
-        .group_by(Employee.manager_id)
+        select(report.manager_id, func.count().label("reports"))
+        .where(report.manager_id.is_not(None), report.status != Status.LEFT)
+        .group_by(report.manager_id)
         .subquery()
     )
     sums = [
         func.coalesce(func.sum(case((_within(reports.c.reports, low, high), 1), else_=0)), 0) for low, high in SPANS
     ]
-    counts = db.session.execute(select(*sums).select_from(reports)).one()
+    query = select(*sums).select_from(Employee).join(reports, reports.c.manager_id == Employee.id).where(here)
+    counts = db.session.execute(query).one()
     return [(low, high, int(count)) for (low, high), count in zip(SPANS, counts, strict=True)]
 
 

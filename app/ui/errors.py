@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from app.core import problems
-from app.core.database.faults import is_lost_connection, is_worth_repeating
+from app.core.database.diagnosis import Fault, diagnose, fault
 from app.core.problems import Sentence
 
 log = logging.getLogger(__name__)
@@ -103,10 +103,10 @@ def _problem(problem: problems.Problem) -> Any:
 
 
 def _database(error: DBAPIError) -> Any:
-    if is_lost_connection(error) or is_worth_repeating(error):
-        log.error("the database is in trouble", exc_info=error)
-        return error_page(503)
-    return _unforeseen(error)
+    if fault(error) is Fault.OTHER:
+        return _unforeseen(error)
+    log.error(diagnose(error), exc_info=error)
+    return error_page(503)
 
 
 def _unforeseen(error: BaseException) -> Any:

@@ -33,6 +33,11 @@ class Form(FlaskForm):
             else:
                 self.form_errors.extend(words)
 
+    def made_from(self) -> int:
+        """Return the version of the record that the form was made from; 0, which none has, for anything else."""
+        text = str(self["version"].data or "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
     def typed(self, *names: str) -> dict[str, Any]:
         """Return what was typed into these fields."""
         return {name: self[name].data for name in names if name in self}
@@ -83,9 +88,9 @@ def day(name: str, *, required: bool = False, description: Any = "") -> StringFi
     return StringField(FIELDS[name], widget=DateInput(), validators=_flags(required), description=description)
 
 
-def number(name: str, **options: Any) -> StringField:
+def number(name: str, *, required: bool = False, **options: Any) -> StringField:
     """Return a number."""
-    return StringField(FIELDS[name], widget=NumberInput(), render_kw=options or None)
+    return StringField(FIELDS[name], widget=NumberInput(), render_kw=options or None, validators=_flags(required))
 
 
 def choice(name: str, options: type[StrEnum]) -> SelectField:

@@ -6,10 +6,30 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from app.core.database.migration import note_revision
+
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+# In the order in which they can be removed.
+TABLES = (
+    "sessions",
+    "credentials",
+    "api_tokens",
+    "users",
+    "search_words",
+    "pay",
+    "assignments",
+    "grants",
+    "employees",
+    "sign_in_throttles",
+    "schema_state",
+    "roles",
+    "departments",
+    "access_roles",
+)
 
 TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
 LEAD: dict[str, Any] = {"name": "fk_departments_lead_id", "ondelete": "RESTRICT"}
@@ -30,7 +50,46 @@ def moment() -> Any:
     return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
+def clear_leftovers() -> None:
+    """Remove what an earlier try left behind that died halfway: MySQL commits each table by itself.
+
+    Only empty tables in a database that holds nothing else; any other table by one of our names is somebody's.
+    """
+    context = op.get_context()
+    if context.as_sql:
+        return
+    connection = op.get_bind()
+    found = set(sa.inspect(connection).get_table_names()) - {"alembic_version"}
+    taken = sorted(found & set(TABLES))
+    if not taken:
+        return
+    is_ours = context.dialect.name == "mysql" and len(taken) == len(found)
+    if is_ours and not any(
+        connection.execute(sa.select(1).select_from(sa.table(name)).limit(1)).first() for name in taken
+    ):
+        drop_tables()
+        return
+    raise SystemExit(
+        f"Nothing was changed, because the database has tables with our names ({', '.join(taken)}) that no "
+        "migration of ours made: name another database in DATABASE_URL."
+    )
+
+
+def drop_tables() -> None:
+    """Remove what is there of the tables; run again, it goes on where it ended."""
+    is_mysql = op.get_context().dialect.name == "mysql"
+    if is_mysql:  # where a foreign key keeps a table, also one between the two that refer to each other
+        op.execute("SET foreign_key_checks = 0")
+    elif op.get_context().dialect.name == "postgresql":
+        op.drop_constraint(LEAD["name"], "departments", type_="foreignkey")
+    for table in TABLES:
+        op.drop_table(table, if_exists=is_mysql)
+    if is_mysql:
+        op.execute("SET foreign_key_checks = 1")
+
+
 def upgrade() -> None:
+    clear_leftovers()
     # Departments and employees refer to each other: SQLite can't add a reference later, the others can't name a table
     # that is not there yet.
     is_sqlite = op.get_context().dialect.name == "sqlite"
@@ -59,7 +118,7 @@ def upgrade() -> None:
         sa.Column("cost_centre", sa.String(length=40), nullable=True),
         sa.Column("closed_on", sa.Date(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("name <> ''", name="ck_departments_has_a_name"),
+        sa.CheckConstraint("name <> ''", name=op.f("ck_departments_has_a_name")),
         *lead,
         sa.ForeignKeyConstraint(
             ["parent_id"], ["departments.id"], name="fk_departments_parent_id", ondelete="RESTRICT"
@@ -83,8 +142,8 @@ def upgrade() -> None:
         sa.Column("level", sa.Integer(), nullable=True),
         sa.Column("closed_on", sa.Date(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("title <> ''", name="ck_roles_has_a_title"),
-        sa.CheckConstraint("level BETWEEN 1 AND 20", name="ck_roles_level"),
+        sa.CheckConstraint("title <> ''", name=op.f("ck_roles_has_a_title")),
+        sa.CheckConstraint("level BETWEEN 1 AND 20", name=op.f("ck_roles_level")),
         sa.PrimaryKeyConstraint("id", name="pk_roles"),
         sa.UniqueConstraint("title_key", name="uq_roles_title_key"),
         sqlite_autoincrement=True,
@@ -161,13 +220,13 @@ def upgrade() -> None:
         sa.Column("notes", sa.Text(), nullable=True),
         sa.Column("custom", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("(status = 'left') = (left_on IS NOT NULL)", name="ck_employees_left_on"),
-        sa.CheckConstraint("first_name <> ''", name="ck_employees_has_a_name"),
-        sa.CheckConstraint("number <> ''", name="ck_employees_has_a_number"),
-        sa.CheckConstraint("contract_until >= hired_on", name="ck_employees_contract_after_hired"),
-        sa.CheckConstraint("fte > 0 AND fte <= 1.5", name="ck_employees_fte"),
-        sa.CheckConstraint("left_on >= hired_on", name="ck_employees_left_after_hired"),
-        sa.CheckConstraint("probation_until >= hired_on", name="ck_employees_probation_after_hired"),
+        sa.CheckConstraint("(status = 'left') = (left_on IS NOT NULL)", name=op.f("ck_employees_left_on")),
+        sa.CheckConstraint("first_name <> ''", name=op.f("ck_employees_has_a_name")),
+        sa.CheckConstraint("number <> ''", name=op.f("ck_employees_has_a_number")),
+        sa.CheckConstraint("contract_until >= hired_on", name=op.f("ck_employees_contract_after_hired")),
+        sa.CheckConstraint("fte > 0 AND fte <= 1.5", name=op.f("ck_employees_fte")),
+        sa.CheckConstraint("left_on >= hired_on", name=op.f("ck_employees_left_after_hired")),
+        sa.CheckConstraint("probation_until >= hired_on", name=op.f("ck_employees_probation_after_hired")),
         sa.ForeignKeyConstraint(
             ["department_id"], ["departments.id"], name="fk_employees_department_id", ondelete="RESTRICT"
         ),
@@ -185,6 +244,7 @@ def upgrade() -> None:
     op.create_index("ix_employees_manager_id_name_key_id", "employees", ["manager_id", "name_key", "id"])
     op.create_index("ix_employees_name_key_id", "employees", ["name_key", "id"])
     op.create_index("ix_employees_role_id_name_key_id", "employees", ["role_id", "name_key", "id"])
+    op.create_index("ix_employees_status_id", "employees", ["status", "id"])
     op.create_index("ix_employees_status_name_key_id", "employees", ["status", "name_key", "id"])
 
     op.create_table(
@@ -195,7 +255,7 @@ def upgrade() -> None:
         sa.Column("subject", key_string(20), nullable=False),
         sa.Column("scope", key_string(20), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("scope IN ('self', 'reports', 'department', 'all')", name="ck_grants_scope"),
+        sa.CheckConstraint("scope IN ('self', 'reports', 'department', 'all')", name=op.f("ck_grants_scope")),
         sa.ForeignKeyConstraint(
             ["access_role_id"], ["access_roles.id"], name="fk_grants_access_role_id", ondelete="RESTRICT"
         ),
@@ -222,7 +282,7 @@ def upgrade() -> None:
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("valid_to > valid_from", name="ck_assignments_order"),
+        sa.CheckConstraint("valid_to > valid_from", name=op.f("ck_assignments_order")),
         sa.ForeignKeyConstraint(
             ["department_id"], ["departments.id"], name="fk_assignments_department_id", ondelete="RESTRICT"
         ),
@@ -258,8 +318,8 @@ def upgrade() -> None:
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("amount >= 0", name="ck_pay_amount"),
-        sa.CheckConstraint("valid_to > valid_from", name="ck_pay_order"),
+        sa.CheckConstraint("amount >= 0", name=op.f("ck_pay_amount")),
+        sa.CheckConstraint("valid_to > valid_from", name=op.f("ck_pay_order")),
         sa.ForeignKeyConstraint(["employee_id"], ["employees.id"], name="fk_pay_employee_id", ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("id", name="pk_pay"),
         sa.UniqueConstraint("employee_id", "valid_from", name="uq_pay_employee_id_valid_from"),
@@ -359,28 +419,8 @@ def upgrade() -> None:
     op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
     if not is_sqlite:
         op.create_foreign_key(LEAD["name"], "departments", "employees", ["lead_id"], ["id"], ondelete="RESTRICT")
-    op.execute(
-        "INSERT INTO schema_state (number, revision, oldest_code, applied_at) VALUES (1, '0001', 1, CURRENT_TIMESTAMP)"
-    )
+    note_revision(1, oldest_code=1)
 
 
 def downgrade() -> None:
-    if op.get_context().dialect.name != "sqlite":
-        op.drop_constraint(LEAD["name"], "departments", type_="foreignkey")
-    for table in (
-        "sessions",
-        "credentials",
-        "api_tokens",
-        "users",
-        "search_words",
-        "pay",
-        "assignments",
-        "grants",
-        "employees",
-        "sign_in_throttles",
-        "schema_state",
-        "roles",
-        "departments",
-        "access_roles",
-    ):
-        op.drop_table(table)
+    drop_tables()

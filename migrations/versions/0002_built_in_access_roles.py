@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from app.core.database.migration import forget_revision, note_revision
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -63,12 +65,17 @@ def upgrade() -> None:
                 "INSERT INTO grants (access_role_id, action, subject, scope, version) "  # noqa: S608
                 f"SELECT id, '{action}', '{subject}', '{scope}', 1 FROM access_roles WHERE name = '{name}'"
             )
-    op.execute(
-        "INSERT INTO schema_state (number, revision, oldest_code, applied_at) VALUES (2, '0002', 2, CURRENT_TIMESTAMP)"
-    )
+    note_revision(2, oldest_code=2)
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM schema_state WHERE number = 2")
-    op.execute("DELETE FROM grants")
-    op.execute("DELETE FROM access_roles WHERE id NOT IN (SELECT access_role_id FROM users)")
+    # Roles that accounts hold stay, and those that somebody made, with what they may do.
+    names = ", ".join(f"'{name}'" for name in BUILT_IN)
+    op.execute(
+        f"DELETE FROM grants WHERE access_role_id IN (SELECT id FROM access_roles WHERE name IN ({names}))"  # noqa: S608
+    )
+    op.execute(
+        f"DELETE FROM access_roles WHERE name IN ({names}) "  # noqa: S608
+        "AND id NOT IN (SELECT access_role_id FROM users)"
+    )
+    forget_revision(2)

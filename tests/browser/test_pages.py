@@ -114,6 +114,6 @@ def test_the_skip_link_leads_past_the_menu(page: Page) -> None:
 
 def test_the_theme_follows_the_choice_and_stays(page: Page) -> None:
     page.goto("/dashboard")
-    page.get_by_role("button", name="Dark").click()
+    page.get_by_role("radio", name="Dark").check()
     page.reload()
     assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"

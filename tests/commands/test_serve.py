@@ -227,6 +227,7 @@ def test_address_for_others_is_served_behind_a_proxy(start: START) -> None:
         ({"PORT": "70000"}, "PORT=70000 is no port"),
         ({"PORT": "0"}, "PORT=0 is no port"),
         ({"PORT": "http"}, "PORT is “http”"),
+        ({"DEMO": "1000001"}, "DEMO=1000001 is too many"),
         ({"ADMIN_PASSWORD": "short"}, "ADMIN_PASSWORD: Use at least 8 characters"),
         ({"ADMIN_PASSWORD": "password123"}, "ADMIN_PASSWORD: This password is easy to guess"),
         ({"ADMIN_EMAIL": "nobody"}, "ADMIN_EMAIL: "),
@@ -242,6 +243,22 @@ def test_setting_that_does_not_work_is_one_sentence(start: START, settings: dict
     sentences = [line for line in err.splitlines() if not line.startswith("{")]
     assert (code, said, len(sentences)) == (1, "", 1), err
     assert words in sentences[0]
+
+
+def test_demo_organisation_is_made_once_and_completed_after_a_first_run_cut_short(start: START, tmp_path: Path) -> None:
+    instance = tmp_path / "instance"
+    start(DEMO=20).welcome()
+    assert rows(instance, "SELECT count(*) FROM employees WHERE number LIKE 'D-000__'") == [(20,)]
+    start(DEMO=30).welcome()
+    assert rows(instance, "SELECT count(*) FROM employees") == [(20,)]
+
+    execute(instance, "DELETE FROM users")  # the account is made last
+    start(DEMO=30).welcome()
+    assert rows(instance, "SELECT count(*) FROM employees") == [(30,)]
+
+    execute(instance, "DELETE FROM users", "UPDATE employees SET number = 'E-1', number_key = 'e-1' WHERE id = 1")
+    start(DEMO=40).welcome()
+    assert rows(instance, "SELECT count(*) FROM employees") == [(30,)]
 
 
 def test_refused_administrator_leaves_a_first_run(start: START, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +9,18 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from sqlalchemy import select
 
+from app.access.actor import operator
 from app.accounts import passwords
 from app.accounts.models import AccessRole, User
 from app.accounts.sign_in import owner_of_link
 from app.actions import run
-from app.access.actor import operator
 from app.actions.registry import Source
 from app.commands import users
 from app.core.clock import today
 from app.extensions import db
-from tests.applications import application, migrate
+from tests.applications import application
 
 LINK = re.compile(r"/sign-in/([\w-]{43})\n")
-
-
-@pytest.fixture
-def app(fresh_database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(fresh_database_url, INSTANCE_PATH=tmp_path) as app:
-        migrate(app)
-        yield app
 
 
 def invoke(app: Flask, command: Any, *arguments: str, typed: str | None = None) -> Result:
@@ -92,8 +84,16 @@ def test_account_can_belong_to_an_employee(app: Flask) -> None:
             None,
             "There is no access role “boss”; there are: administrator, auditor, hr, manager, staff.",
         ),
-        (("ANA@here.example", "--access-role", "hr"), None, "There is an account with the address ANA@here.example already."),
-        (("ana@example.org", "--access-role", "hr", "--employee", "9"), None, "There is no employee with the number 9."),
+        (
+            ("ANA@here.example", "--access-role", "hr"),
+            None,
+            "There is an account with the address ANA@here.example already.",
+        ),
+        (
+            ("ana@example.org", "--access-role", "hr", "--employee", "9"),
+            None,
+            "There is no employee with the number 9.",
+        ),
         (
             ("ana@example.org", "--access-role", "hr", "--password-stdin"),
             "",

@@ -80,7 +80,8 @@ def diagnose(error: BaseException) -> str:
     where = f"The database {url.database}" if is_file else f"The database server at {_address(url)}"
     script = "bootstrap-postgresql.sql" if url.get_backend_name() == "postgresql" else "bootstrap-mariadb.sql"
     sentences = {
-        Fault.UNREACHABLE: f"{where} can't be reached: is it running, and are host and port in DATABASE_URL right?",
+        Fault.UNREACHABLE: f"{where} can't be reached: is it running, and are host and port in DATABASE_URL right? "
+        f"(The driver says: {_first_line(error)})",
         Fault.REFUSED: f"{where} refuses the user “{url.username}”: check user, password (an “@” is written %40) and "
         "database in DATABASE_URL, and whether that user may sign in from here.",
         Fault.NOT_CREATED: f"{where} has no database “{url.database}”: make it with scripts/{script}, or name another "

@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, g, has_app_context
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from app.core.database.faults import mysql_code
+from app.core.database.drivers import give_up_on_silence
+from app.core.database.faults import MYSQL_BROKEN_CHECK, USELESS_NODE, mysql_code
 from app.extensions import db
 
-CONNECT_SECONDS = 5
-STATEMENT_SECONDS = 30
-BUSY_SECONDS = 10
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many seconds we wait: for a connection, for a statement (None: for ever), for somebody else's lock."""
+
+    connect: int = 5
+    statement: int | None = 30
+    lock: int = 10
+
+
+REQUEST = Limits()
+# Changing a large table takes longer than a page may.
+MIGRATION = Limits(statement=None)
 # Under the shortest idle limit that servers and proxies in front of them usually have (300 s).
 RECYCLE_SECONDS = 280
+IDLE_TRANSACTION_SECONDS = 60
+POOL = {"pool_pre_ping": True, "pool_recycle": RECYCLE_SECONDS, "pool_size": 8, "max_overflow": 8, "pool_timeout": 10}
 STRICT = (
     "sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
     "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION')"
 )
-# A node without quorum, a read-only node and a read-only server: the connection is of no use, another may be.
-USELESS_NODE = {1047, 1290, 1836}
 
 
 def init_database(app: Flask, config: Mapping[str, Any]) -> None:
     """Bind the extension to `app` with an engine for `DATABASE_URL`."""
     url = database_url(config["DATABASE_URL"])
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, REQUEST)
     db.init_app(app)
+    # After the extension's own, so run before it, which would fail on a connection that was cut meanwhile.
+    app.teardown_appcontext(lambda _error: end_transaction())
     with app.app_context():
-        listen(db.engine)
+        listen(db.engine, REQUEST)
 
 
 def database_url(text: str) -> URL:
@@ -44,52 +60,66 @@ def database_url(text: str) -> URL:
     return url
 
 
-def engine_options(url: URL) -> dict[str, Any]:
+def engine_options(url: URL, limits: Limits) -> dict[str, Any]:
     """Return the arguments of `create_engine` for this database."""
     backend = url.get_backend_name()
     if backend == "sqlite":
         # The driver's own transaction handling is off: BEGIN is ours, see `_begin`.
-        return {"connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}}
-    options: dict[str, Any] = {
-        "pool_pre_ping": True,
-        "pool_recycle": RECYCLE_SECONDS,
-        "pool_size": 8,
-        "max_overflow": 8,
-        "pool_timeout": 10,
-        "isolation_level": "REPEATABLE READ",
+        return {"connect_args": {"timeout": limits.lock, "isolation_level": None, "check_same_thread": False}}
+    arguments = _mysql_arguments(limits) if backend == "mysql" else _postgresql_arguments(limits)
+    return {**POOL, "isolation_level": "REPEATABLE READ", "connect_args": arguments}
+
+
+def _mysql_arguments(limits: Limits) -> dict[str, Any]:
+    return {
+        "charset": "utf8mb4",
+        "connect_timeout": limits.connect,
+        "read_timeout": limits.statement,
+        "write_timeout": limits.statement,
+        "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {limits.lock},"
+        f" lock_wait_timeout = {limits.lock}, {STRICT}",
     }
-    if backend == "mysql":
-        options["connect_args"] = {
-            "charset": "utf8mb4",
-            "connect_timeout": CONNECT_SECONDS,
-            "read_timeout": STATEMENT_SECONDS,
-            "write_timeout": STATEMENT_SECONDS,
-            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {BUSY_SECONDS}, {STRICT}",
-        }
-    else:
-        options["connect_args"] = {
-            "connect_timeout": CONNECT_SECONDS,
-            "tcp_user_timeout": STATEMENT_SECONDS * 1000,
-            "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={BUSY_SECONDS}s"
-            " -c idle_in_transaction_session_timeout=60s",
-        }
-    return options
 
 
-def listen(engine: Engine) -> None:
+def _postgresql_arguments(limits: Limits) -> dict[str, Any]:
+    settings = {
+        "timezone": "UTC",
+        "statement_timeout": f"{limits.statement or 0}s",
+        "lock_timeout": f"{limits.lock}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS}s",
+    }
+    return {
+        "connect_timeout": limits.connect,
+        "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+    }
+
+
+def listen(engine: Engine, limits: Limits) -> None:
     """Attach what an engine needs beside its options."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas)
         event.listen(engine, "begin", _begin)
     else:
+        give_up_on_silence(engine, limits.connect, limits.statement)
         event.listen(engine, "handle_error", _useless_node)
+        event.listen(engine, "handle_error", _broken_check, retval=True)
     event.listen(engine, "before_cursor_execute", _start_clock)
     event.listen(engine, "after_cursor_execute", _count)
 
 
+def end_transaction() -> None:
+    """Roll back what this context's session began; where the connection is gone, the server has done so already."""
+    if not db.session.registry.has():
+        return
+    try:
+        db.session.rollback()
+    except DBAPIError:
+        db.session().invalidate()
+
+
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("foreign_keys = ON", "journal_mode = WAL", f"busy_timeout = {BUSY_SECONDS * 1000}"):
+    for pragma in ("foreign_keys = ON", "journal_mode = WAL"):  # how long to wait for a lock is the driver's `timeout`
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -97,14 +127,27 @@ def _sqlite_pragmas(connection: Any, _record: Any) -> None:
 def _begin(connection: Connection) -> None:
     """Open SQLite's transaction: a writer takes the lock at once, because a later upgrade fails without waiting."""
     is_writing = connection.get_execution_options().get("is_writing", False)
+    statement = "BEGIN IMMEDIATE" if is_writing else "BEGIN"
     raw = connection.connection.dbapi_connection
     assert raw is not None
-    raw.execute("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+    try:
+        raw.execute(statement)
+    except sqlite3.OperationalError as error:  # SQLAlchemy wraps what its own statements raise only
+        raise OperationalError(statement, None, error) from error
 
 
 def _useless_node(context: ExceptionContext) -> None:
-    if mysql_code(context.original_exception) in USELESS_NODE:
+    cause = context.original_exception
+    if (mysql_code(cause) or getattr(cause, "sqlstate", None)) in USELESS_NODE:
         context.is_disconnect = True
+
+
+def _broken_check(context: ExceptionContext) -> BaseException | None:
+    """Turn the driver's general error for a broken check into the one that the other engines give."""
+    cause = context.original_exception
+    if mysql_code(cause) in MYSQL_BROKEN_CHECK:
+        return IntegrityError(context.statement, context.parameters, cause)
+    return None
 
 
 def _start_clock(_connection: Connection, _cursor: Any, _sql: str, _values: Any, context: Any, _many: bool) -> None:

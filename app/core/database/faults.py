@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.extensions import db
 
-# Lock wait timeout, deadlock or certification conflict, record changed since the snapshot was taken.
-MYSQL_AGAIN = {1205, 1213, 1020}
-# Serialization failure, deadlock, lock not available.
-POSTGRESQL_AGAIN = {"40001", "40P01", "55P03"}
-SQLITE_AGAIN = re.compile(r"database (table )?is locked|database is busy", re.IGNORECASE)
-MYSQL_CONSTRAINT = re.compile(r"for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`")
+# Lock wait timeout, deadlock or certification conflict, record changed since the snapshot was taken; a statement that
+# took too long.
+MYSQL_AGAIN = {1205, 1213, 1020, 1969, 3024}
+# Serialization failure, deadlock, lock not available; a statement that took too long.
+POSTGRESQL_AGAIN = {"40001", "40P01", "55P03", "57014"}
+SQLITE_AGAIN = re.compile(r"database (schema |table )?is locked|database is busy", re.IGNORECASE)
+# A node without quorum, a read-only node, a read-only server, PostgreSQL's standby: this connection is of no use,
+# another may be.
+USELESS_NODE = {1047, 1290, 1836, "25006"}
+# MariaDB's and MySQL's numbers for a broken check, which PyMySQL doesn't count among the integrity errors.
+MYSQL_BROKEN_CHECK = {4025, 3819}
+MYSQL_DUPLICATE = re.compile(r"for key '(?:[^'.]*\.)?([^']+)'$")  # the end, for what was entered stands before it
+MYSQL_CONSTRAINT = re.compile(r"CONSTRAINT `([^`]+)`|^Check constraint '([^']+)'")
 SQLITE_CONSTRAINT = re.compile(r"(UNIQUE|CHECK|NOT NULL) constraint failed: (.+)")
 
 
@@ -28,7 +37,7 @@ def mysql_code(error: BaseException | None) -> int | None:
 
 def is_worth_repeating(error: BaseException) -> bool:
     """Say whether the same transaction, run whole again, may succeed."""
-    if isinstance(error, StaleDataError):
+    if isinstance(error, StaleDataError | PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):
         return False
@@ -36,7 +45,7 @@ def is_worth_repeating(error: BaseException) -> bool:
     return (
         mysql_code(cause) in MYSQL_AGAIN
         or getattr(cause, "sqlstate", None) in POSTGRESQL_AGAIN
-        or SQLITE_AGAIN.search(str(cause)) is not None
+        or (isinstance(cause, sqlite3.Error) and SQLITE_AGAIN.search(str(cause)) is not None)
     )
 
 
@@ -63,8 +72,10 @@ def broken_constraint(error: IntegrityError) -> str:
     name = getattr(getattr(cause, "diag", None), "constraint_name", None)
     if name:
         return str(name)
-    if found := MYSQL_CONSTRAINT.search(str(cause)):
-        return found[1] or found[2]
+    if mysql_code(cause):
+        words = str(cause.args[1])
+        found = MYSQL_DUPLICATE.search(words) or MYSQL_CONSTRAINT.search(words)
+        return next(filter(None, found.groups())) if found else ""
     if found := SQLITE_CONSTRAINT.search(str(cause)):
         kind, what = found.groups()
         return _unique_by_columns(what) if kind == "UNIQUE" else what

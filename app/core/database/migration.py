@@ -4,35 +4,67 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from alembic import op
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
+from app.core.database import engine as engines
 from app.extensions import db, migrate
 
 log = logging.getLogger(__name__)
-LOCK_NAME = "rollcall_migration"
-LOCK_NUMBER = 7310468112  # PostgreSQL's advisory locks have numbers for names; any constant of our own will do
+# Both servers keep such a lock for as long as the connection lives, whatever is committed on it. MySQL's are for all
+# databases of the server, PostgreSQL's have numbers for names; any constant of our own will do.
+TRY_LOCK = {
+    "mysql": "SELECT GET_LOCK(CONCAT('rollcall.', MD5(DATABASE())), 0)",
+    "postgresql": "SELECT CASE WHEN pg_try_advisory_lock(7310468112) THEN 1 ELSE 0 END",
+}
 LOCK_SECONDS = 300
+ASK_EVERY_SECONDS = 0.5
+# The moment in UTC, whatever time zone the session that runs printed SQL is in.
+NOW = {"mysql": "UTC_TIMESTAMP(6)", "postgresql": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"}
+HOLDS_FILE: ContextVar[bool] = ContextVar("holds_file", default=False)
 
 
 def configuration(configured: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of Alembic's `configure` that printing and running share."""
-    dialect = db.engine.dialect.name
+    is_sqlite = db.engine.dialect.name == "sqlite"
     return {
         **configured,
         "target_metadata": db.metadata,
-        "render_as_batch": dialect == "sqlite",
+        "render_as_batch": is_sqlite,
         "transaction_per_migration": True,
         "compare_type": _compare_type,
+        "process_revision_directives": _number,
+        "on_version_apply": _check_references if is_sqlite else None,
     }
+
+
+def note_revision(number: int, oldest_code: int) -> None:
+    """Write into `schema_state`, from inside a migration, that it was applied and which code may run on it."""
+    now = NOW.get(op.get_context().dialect.name, "CURRENT_TIMESTAMP")
+    op.execute(
+        "INSERT INTO schema_state (number, revision, oldest_code, applied_at) "  # noqa: S608 numbers of ours
+        f"VALUES ({number}, '{number:04d}', {oldest_code}, {now})"
+    )
+
+
+def forget_revision(number: int) -> None:
+    """Take back `note_revision`."""
+    op.execute(f"DELETE FROM schema_state WHERE number = {int(number)}")  # noqa: S608
 
 
 def _compare_type(
@@ -44,71 +76,78 @@ def _compare_type(
     return None
 
 
+def _number(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    """Give a new migration the next number for its name."""
+    if directives:
+        directives[0].rev_id = f"{int(head() or 0) + 1:04d}"
+
+
+def _check_references(*, ctx: MigrationContext, **_step: Any) -> None:
+    """Refuse, before it is committed, a migration that leaves a reference to a row that is not there."""
+    assert ctx.connection is not None
+    broken = ctx.connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken:
+        raise SystemExit(
+            f"This migration would leave {broken[0]} referring to {broken[2]} that are not there: nothing"
+            " was changed; please report it."
+        )
+
+
 @contextmanager
 def only_one_at_a_time(engine: Engine) -> Iterator[Connection]:
     """Give a connection while no other process migrates the same database; the others wait, then find nothing to do."""
-    backend = engine.dialect.name
-    if backend == "sqlite":
+    if engine.dialect.name == "sqlite":
         with _file_lock(engine), _foreign_keys_off(engine) as connection:
             yield connection
         return
-    # A connection of its own holds the lock: the migrations commit on theirs.
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
-        if backend == "postgresql":
-            guard.execute(text("SET statement_timeout = 0"))
-            guard.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
-            guard.execute(text("SELECT pg_advisory_lock(:number)"), {"number": LOCK_NUMBER})
-        else:
-            _mysql_lock(guard)
-        try:
-            with engine.connect() as connection:
-                if backend == "postgresql":  # rewriting a large table takes longer than a page may
-                    connection.execute(text("SET statement_timeout = 0"))
-                    connection.commit()
-                yield connection
-        finally:
-            if backend == "postgresql":
-                guard.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": LOCK_NUMBER})
-            else:
-                guard.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK_NAME})
+    options = engines.engine_options(engine.url, engines.MIGRATION)
+    options = {name: value for name, value in options.items() if name not in engines.POOL}
+    patient = create_engine(engine.url, poolclass=NullPool, **options)
+    engines.listen(patient, engines.MIGRATION)
+    with patient.connect() as connection:  # which gives back the lock when it is closed
+        _wait_for_lock(connection)
+        yield connection
 
 
-def _mysql_lock(guard: Connection) -> None:
-    """Take the named lock, asked for in short waits because the driver gives up on long silence."""
-    for _ in range(LOCK_SECONDS // 10):
-        if guard.execute(text("SELECT GET_LOCK(:name, 10)"), {"name": LOCK_NAME}).scalar() == 1:
-            return
-    raise SystemExit(
-        "Another server has been migrating this database for five minutes: look there before you try again."
-    )
+def _wait_for_lock(connection: Connection) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while connection.execute(text(TRY_LOCK[connection.dialect.name])).scalar() != 1:
+        connection.rollback()
+        if time.monotonic() > deadline:
+            raise SystemExit(
+                "Another server has been migrating this database for five minutes: look there before you try again."
+            )
+        time.sleep(ASK_EVERY_SECONDS)
+    connection.rollback()  # what comes next sees what the one before committed
 
 
 @contextmanager
 def _file_lock(engine: Engine) -> Iterator[None]:
     """Hold a lock file beside the database; SQLite is for one machine, so a file is enough."""
     database = engine.url.database
-    if database in (None, "", ":memory:"):
+    if database in (None, "", ":memory:") or HOLDS_FILE.get():
         yield
         return
     with open(f"{database}.migrating", "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        token = HOLDS_FILE.set(True)
+        try:
+            yield
+        finally:
+            HOLDS_FILE.reset(token)
 
 
 @contextmanager
 def _foreign_keys_off(engine: Engine) -> Iterator[Connection]:
-    """Give a connection that may rebuild tables which others refer to, and check the references afterwards."""
-    with engine.connect() as connection:
+    """Give a connection that may rebuild tables which others refer to, in transactions that write from the start."""
+    with engine.connect().execution_options(is_writing=True) as connection:
         raw = connection.connection.dbapi_connection
         assert raw is not None
         raw.execute("PRAGMA foreign_keys = OFF")
         try:
             yield connection
-            if raw.execute("PRAGMA foreign_key_check").fetchone():
-                raise SystemExit(
-                    "The migration left a reference to a row that is not there; restore the copy and report it."
-                )
         finally:
+            connection.rollback()  # inside a transaction the next line would do nothing
             raw.execute("PRAGMA foreign_keys = ON")
 
 
@@ -126,13 +165,15 @@ def current() -> str | None:
 
 def bring_up_to_date(now: datetime) -> Path | None:
     """Migrate to the newest revision; return the copy made first of a SQLite database that had an older one."""
-    before = current()
-    if before == head():
+    if current() == head():
         return None
-    copy = None
-    if before is not None and db.engine.dialect.name == "sqlite":
-        copy = _copy_of_sqlite(now)
-    upgrade()
+    if db.engine.dialect.name != "sqlite":
+        upgrade()
+        return None
+    with _file_lock(db.engine):  # held while copying too, so that the copy is of the older database
+        before = current()
+        copy = _copy_of_sqlite(now) if before not in (None, head()) else None
+        upgrade()
     return copy
 
 
@@ -141,10 +182,16 @@ def _copy_of_sqlite(now: datetime) -> Path:
     database = Path(str(db.engine.url.database))
     copy = database.with_name(f"{database.stem}-before-{now:%Y%m%d-%H%M%S}{database.suffix}")
     log.info("keeping a copy of the database before migrating", extra={"copy": str(copy)})
-    # Past the engine, whose every connection begins with BEGIN: a copy can't be made inside a transaction.
-    raw = db.engine.raw_connection()
-    try:
-        raw.cursor().execute("VACUUM INTO ?", (str(copy),))
-    finally:
-        raw.close()
+    unfinished = copy.with_name(f"{copy.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    # As readable as the database itself, from the first byte on; SQLite fills an empty file.
+    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, database.stat().st_mode & 0o777))
+    # Not through SQLAlchemy, which would begin a transaction, where SQLite refuses it.
+    with closing(db.engine.raw_connection()) as connection:
+        try:
+            connection.cursor().execute("VACUUM INTO ?", (str(unfinished),))
+        except sqlite3.Error as error:
+            unfinished.unlink(missing_ok=True)
+            raise OperationalError("VACUUM INTO", None, error) from error
+    unfinished.rename(copy)
     return copy

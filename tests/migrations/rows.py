@@ -1,0 +1,132 @@
+"""A row in every table, so that migrations meet data; and everything a database holds, to compare."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, Table, insert, inspect, select, update
+
+from app.extensions import db
+
+DAY = date(2020, 2, 29)
+MOMENT = datetime(2024, 7, 1, 12, 30, 15, 123456)  # noqa: DTZ001 as the tables hold it, in UTC
+LINK_HASH, TOKEN_HASH, COOKIE_HASH = "a" * 64, "b" * 64, "c" * 64
+
+# In an order in which they can be written; {} is for what the migrations fill.
+ROWS: dict[str, dict[str, Any]] = {
+    "schema_state": {},
+    "access_roles": {"id": 100, "name": "payroll", "description": "Our own", "is_builtin": False, "version": 1},
+    "grants": {"access_role_id": 100, "action": "view", "subject": "compensation", "scope": "all", "version": 1},
+    "departments": {"id": 1, "code": "Ö", "code_key": "o", "name": "Öffentliches 部", "name_key": "offentliches 部"},
+    "roles": {"id": 1, "title": "Clerk", "title_key": "clerk", "description": "x" * 3000, "level": 20, "version": 1},
+    "employees": {
+        "id": 1,
+        "number": "1",
+        "number_key": "1",
+        "first_name": "Zoë 😀",
+        "last_name": "O'Hara",
+        "name_key": "o'hara zoe",
+        "status": "left",
+        "employment_type": "fixed_term",
+        "fte": Decimal("0.775"),
+        "hired_on": DAY,
+        "left_on": date(2024, 2, 29),
+        "department_id": 1,
+        "role_id": 1,
+        "manager_id": 1,
+        "custom": {"shoe size": 43.5, "ünï": ["code", None]},
+        "version": 7,
+    },
+    "assignments": {"employee_id": 1, "status": "active", "department_id": 1, "valid_from": DAY, "version": 1},
+    "pay": {
+        "employee_id": 1,
+        "amount": Decimal("123456789012.34"),
+        "currency": "EUR",
+        "period": "hour",
+        "valid_from": DAY,
+        "version": 1,
+    },
+    "search_words": {"word": "zoe", "employee_id": 1, "field_group": "directory"},
+    "users": {
+        "id": 1,
+        "email": "Zoë@x.example",
+        "email_key": "zoe@x.example",
+        "access_role_id": 100,
+        "employee_id": 1,
+        "is_active": True,
+        "created_at": MOMENT,
+        "version": 1,
+    },
+    "sessions": {
+        "token_hash": COOKIE_HASH,
+        "user_id": 1,
+        "created_at": MOMENT,
+        "last_seen_at": MOMENT,
+        "expires_at": MOMENT,
+    },
+    "credentials": {"user_id": 1, "kind": "sign_in_link", "token_hash": LINK_HASH, "created_at": MOMENT},
+    "api_tokens": {
+        "user_id": 1,
+        "name": "Payroll",
+        "token_hash": TOKEN_HASH,
+        "limits": {"scope": []},
+        "created_at": MOMENT,
+    },
+    "sign_in_throttles": {"key": "address 10.0.0.1", "failures": 3, "last_failed_at": MOMENT, "blocked_until": MOMENT},
+}
+
+
+def reflected(connection: Connection) -> dict[str, Table]:
+    """Return the tables as the database has them, for what the models of today may no longer know."""
+    found = MetaData()
+    found.reflect(connection)
+    return {name: table for name, table in found.tables.items() if name != "alembic_version"}
+
+
+def fill() -> None:
+    """Put a row into every table of today's schema; needs an application context."""
+    assert set(ROWS) == set(db.metadata.tables), "give tests/migrations/rows.py a row for each new table"
+    with db.engine.begin() as connection:
+        tables = reflected(connection)
+        for name, row in ROWS.items():
+            if row:
+                row = row if "version" not in tables[name].columns else {"version": 1, **row}
+                connection.execute(insert(tables[name]).values(row | _json(name, row)))
+        connection.execute(update(tables["departments"]).values(lead_id=1, parent_id=1))
+        # An account that holds a built-in role keeps it through everything.
+        staff = connection.scalar(select(tables["access_roles"].c.id).where(tables["access_roles"].c.name == "staff"))
+        second = {
+            **ROWS["users"],
+            "id": 2,
+            "email": "b",
+            "email_key": "b",
+            "access_role_id": staff,
+            "employee_id": None,
+        }
+        connection.execute(insert(tables["users"]).values(second))
+
+
+def _json(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON values as text where the database tells no more than that (MariaDB)."""
+    with db.engine.connect() as connection:
+        kinds = {column["name"]: str(column["type"]) for column in inspect(connection).get_columns(name)}
+    is_text = {field for field in row if kinds[field] not in ("JSON", "JSONB")}
+    return {field: json.dumps(value) for field, value in row.items() if isinstance(value, dict) and field in is_text}
+
+
+def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table, sorted; without what differs from one upgrade to the next.
+
+    Those are the moments at which migrations were applied, and the ids of what they filled in.
+    """
+    found = {}
+    for name, table in reflected(connection).items():
+        columns = [column for column in table.columns if (name, column.name) not in LEFT_OUT]
+        found[name] = sorted((tuple(row) for row in connection.execute(select(*columns))), key=repr)
+    return found
+
+
+LEFT_OUT = {("schema_state", "applied_at"), ("access_roles", "id"), ("grants", "id"), ("grants", "access_role_id")}
