@@ -77,7 +77,8 @@ def filled(response: TestResponse, **changes: Any) -> dict[str, str]:
 
 def _value(control: Tag) -> str | None:
     if control.name == "textarea":
-        return control.text.removeprefix("\n")
+        # Browsers drop one line break after the tag, and send the others as CR LF.
+        return control.text.replace("\r\n", "\n").removeprefix("\n").replace("\n", "\r\n")
     if control.name == "select":
         chosen = control.select_one("option[selected]") or control.select_one("option")
         return str(chosen.get("value", chosen.text)) if chosen else None

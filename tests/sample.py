@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import select
 
 from app import actions
@@ -79,6 +80,15 @@ def account(access_role: str, email: str, employee_id: int | None = None, passwo
 def act(name: str, /, **arguments: Any) -> Any:
     """Do an action as the operator and return what it gave back."""
     return actions.run(name, actor=operator(), source=actions.Source.CLI, **arguments).value
+
+
+def stored(app: Flask, model: type[Any], row_id: int) -> Any:
+    """Return a row as it stands in the database now, to be read without a session; None where there is none."""
+    with app.app_context():
+        row = db.session.get(model, row_id)
+        if row is not None:
+            db.session.expunge(row)
+        return row
 
 
 def _make(name: str, /, **values: Any) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from app.accounts.sessions import is_live, token_hash
 from app.core.problems import Forbidden
 from app.extensions import db
 from app.people.employee import Employee
+
+ACTIONS, SUBJECTS, SCOPES = set(Action), set(Subject), set(Scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def refreshed(actor: Actor) -> Actor:
     fresh = by_user(actor.user_id)
     if fresh is None:
         raise Forbidden()
-    return fresh
+    return replace(fresh, session_id=actor.session_id)
 
 
 def _actors() -> Select[*tuple[Any, ...]]:
@@ -112,13 +114,12 @@ def _actor(query: Select[*tuple[Any, ...]]) -> Actor | None:
         return None
     user_id, email, has_password, role, employee_id, number, first, last, department_id = rows[0][:9]
     session_id, last_seen_at = rows[0][12:] if len(rows[0]) > 12 else (None, None)
-    grants = {(Action(row[9]), Subject(row[10])): Scope(row[11]) for row in rows if row[9] is not None}
     return Actor(
         user_id=user_id,
         name=f"{first} {last}".strip() if employee_id else email,
         email=email,
         access_role=role,
-        grants=grants,
+        grants=_grants(row[9:12] for row in rows),
         employee_id=employee_id,
         employee_number=number,
         department_id=department_id,
@@ -126,3 +127,12 @@ def _actor(query: Select[*tuple[Any, ...]]) -> Actor | None:
         session_id=session_id,
         last_seen_at=last_seen_at,
     )
+
+
+def _grants(rows: Iterable[tuple[str | None, str | None, str | None]]) -> dict[tuple[Action, Subject], Scope]:
+    """Return the grants; what a newer version of the code granted by words not known here is no right here."""
+    grants: dict[tuple[Action, Subject], Scope] = {}
+    for action, subject, scope in rows:
+        if action in ACTIONS and subject in SUBJECTS and scope in SCOPES:
+            grants[Action(action), Subject(subject)] = Scope(scope)
+    return grants

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_login import UserMixin, current_user, login_user, logout_user
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Answer
 
@@ -95,15 +96,13 @@ def safe_next(target: str | None) -> str | None:
     """
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
         return None
-    if any(ord(c) < 32 or ord(c) == 127 or c == "\\" for c in target):
-        return None
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc:
+    path = unquote(urlsplit(target).path)
+    if any(ord(c) < 32 or ord(c) == 127 or c == "\\" for c in target + path):
         return None
     adapter = current_app.create_url_adapter(request)
     try:
         assert adapter is not None
-        endpoint, _values = adapter.match(parts.path, method="GET")
+        endpoint, _values = adapter.match(path, method="GET")
     except HTTPException:
         return None
     return None if endpoint.startswith("auth.") else target
@@ -119,8 +118,9 @@ def _gate() -> Answer | None:
         return None
     if current_user.is_authenticated:
         return None
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-    following = safe_next(wanted)
+    query = request.query_string.decode(errors="replace")
+    wanted = quote(request.path) + (f"?{query}" if query else "")
+    following = safe_next(wanted) if request.method == "GET" else None
     return redirect(url_for("auth.login", next=following) if following and following != "/" else url_for("auth.login"))
 
 
@@ -129,6 +129,6 @@ def _note_seen(response: Response) -> Response:
     who = g.get("_login_user")
     who = getattr(who, "actor", None)
     if who is not None and who.last_seen_at is not None and now() - who.last_seen_at > sessions.SEEN_EVERY:
-        with suppress(Problem):
+        with suppress(Problem, DBAPIError):
             write(lambda: sessions.touch(who.session_id))
     return response

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 
 from app.accounts.models import Session, User
 from app.core.clock import now
@@ -50,6 +50,16 @@ def start(user: User, address: str | None, agent: str | None) -> str:
     # Not through the object: signing in must not make a form that edits this user stale.
     db.session.execute(update(User).where(User.id == user.id).values(last_signed_in_at=at))
     db.session.execute(delete(Session).where(~is_live(at)))
+    return token
+
+
+def renew(session_id: int) -> str | None:
+    """Give a session a new token, so that copies of its cookie end; None when the session is over. Inside a write."""
+    token = new_token()
+    found = db.session.scalars(select(Session).where(Session.id == session_id).with_for_update()).first()
+    if found is None:
+        return None
+    found.token_hash = token_hash(token)
     return token
 
 

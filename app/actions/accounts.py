@@ -43,7 +43,11 @@ def create_user(actor: Actor, values: Mapping[str, Any], password: str | None = 
 
 @action("change_user", needs=(Action.EDIT, Subject.ACCOUNTS))
 def change_user(actor: Actor, user_id: int, version: int, values: Mapping[str, Any]) -> int:
-    """Change an account; a new access role, address or an end of the account ends its sessions; return its id."""
+    """Change an account; return its id.
+
+    A new access role, address or employee, or the end of the account, ends its sessions: all of them, one's own as
+    well, because copies of its cookie have to end with what it could do.
+    """
     user = loaded(User, user_id)
     cleaned = clean(User, values, FIELDS, required=("email", "access_role_id"))
     refuse_stale(user, version, cleaned)
@@ -54,7 +58,9 @@ def change_user(actor: Actor, user_id: int, version: int, values: Mapping[str, A
     for field, value in changed.items():
         setattr(user, field, value)
     if changed.keys() & {"access_role_id", "is_active", "email", "employee_id"}:
-        sessions.end_all(user.id, but=actor.session_id if actor.user_id == user.id else None)
+        sessions.end_all(user.id)
+    if changed.keys() & {"is_active", "email"}:
+        db.session.execute(delete(Credential).where(Credential.user_id == user.id))
     return user.id
 
 
@@ -86,8 +92,11 @@ def make_sign_in_link(actor: Actor, user_id: int) -> str:
 
 
 @action("change_password", needs=None)
-def change_password(actor: Actor, current_password: str | None, new_password: str) -> None:
-    """Set one's own password and end one's other sessions; where there is a password, the present one is asked."""
+def change_password(actor: Actor, current_password: str | None, new_password: str) -> str | None:
+    """Set one's own password and end one's other sessions; where there is a password, the present one is asked.
+
+    Returns the new token of the present session, so that copies of its cookie end too; None where there is none.
+    """
     if actor.user_id is None:
         raise Forbidden()
     user = loaded(User, actor.user_id)
@@ -97,6 +106,7 @@ def change_password(actor: Actor, current_password: str | None, new_password: st
     user.password_hash = passwords.hashed(new_password)
     db.session.execute(delete(Credential).where(Credential.user_id == user.id))
     sessions.end_all(user.id, but=actor.session_id)
+    return sessions.renew(actor.session_id) if actor.session_id is not None else None
 
 
 @action("end_session", needs=None)
@@ -109,12 +119,15 @@ def end_session(actor: Actor, session_id: int) -> None:
 
 
 def _check(actor: Actor, changed: Mapping[str, Any]) -> None:
+    """Raise `Invalid` for what can't be, and `Forbidden` where somebody would hand out access without that right.
+
+    Whose employee an account is says whose record it sees, so it counts as access like the access role.
+    """
     errors: dict[str, Sentence] = {}
-    if "access_role_id" in changed:
-        if db.session.get(AccessRole, changed["access_role_id"]) is None:
-            errors["access_role_id"] = _l("Choose an access role from the list.")
-        elif not actor.can(Action.ADMINISTER, Subject.ACCOUNTS):
-            raise Forbidden()
+    if changed.keys() & {"access_role_id", "employee_id"}:
+        actor.require(Action.ADMINISTER, Subject.ACCOUNTS)
+    if "access_role_id" in changed and db.session.get(AccessRole, changed["access_role_id"]) is None:
+        errors["access_role_id"] = _l("Choose an access role from the list.")
     if changed.get("employee_id") is not None:
         employee = db.session.get(Employee, changed["employee_id"])
         if employee is None or employee.status is Status.LEFT:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sqlalchemy import event, inspect
-from sqlalchemy.orm import Mapped, Mapper, Session, UOWTransaction, declared_attr, mapped_column
+from sqlalchemy.orm import InstanceState, Mapped, Mapper, Session, UOWTransaction, declared_attr, mapped_column
 
 from app.extensions import db
 
@@ -59,11 +59,12 @@ def recording() -> Iterator[list[Change]]:
     found: dict[tuple[str, int | None, str], Change] = {}
 
     def note(session: Session, _context: UOWTransaction) -> None:
-        for row in (*session.new, *session.dirty, *session.deleted):
-            if isinstance(row, Tracked):
-                for change in _differences(row, is_deleted=row in session.deleted):
-                    first = found.setdefault((change.entity, change.id, change.field), change)
-                    first.after = change.after
+        for rows, told in ((session.new, _inserted), (session.dirty, _updated), (session.deleted, _deleted)):
+            for row in rows:
+                if isinstance(row, Tracked):
+                    for change in told(row):
+                        first = found.setdefault((change.entity, change.id, change.field), change)
+                        first.after = change.after
 
     session = db.session()
     # After the flush has written (ids are known), before the session forgets what the values were.
@@ -75,16 +76,37 @@ def recording() -> Iterator[list[Change]]:
         changes.extend(change for change in found.values() if change.before != change.after)
 
 
-def _differences(row: Any, is_deleted: bool) -> Iterator[Change]:
-    state = inspect(row)
-    entity, row_id = state.mapper.local_table.name, state.identity[0] if state.identity else row.id
-    for attribute in state.mapper.column_attrs:
-        if attribute.key in row.untold or attribute.key in ("id", "version"):
-            continue
-        history = state.attrs[attribute.key].history
-        if not (is_deleted or history.has_changes()):
-            continue
+def _inserted(row: Tracked) -> Iterator[Change]:
+    for state, field in _fields(row):
+        # Not from the history, which knows only what was set, and nothing of a column's default.
+        yield _change(row, state, field, None, state.dict.get(field))
+
+
+def _updated(row: Tracked) -> Iterator[Change]:
+    for state, field in _fields(row):
+        history = state.attrs[field].history
+        if history.has_changes():
+            yield _change(row, state, field, _only(history.deleted), _only(history.added))
+
+
+def _deleted(row: Tracked) -> Iterator[Change]:
+    for state, field in _fields(row):
+        history = state.attrs[field].history
         # What was set but never written before the row went is in nobody's history.
-        kept = history.deleted or (history.unchanged if is_deleted else ())
-        before, after = kept[0] if kept else None, None if is_deleted or not history.added else history.added[0]
-        yield Change(entity, row_id, attribute.key, before, after)
+        yield _change(row, state, field, _only(history.deleted or history.unchanged), None)
+
+
+def _fields(row: Tracked) -> Iterator[tuple[InstanceState[Any], str]]:
+    """Yield the fields whose changes are told, each with the row's state."""
+    state = inspect(row)
+    for attribute in state.mapper.column_attrs:
+        if attribute.key not in row.untold and attribute.key not in ("id", "version"):
+            yield state, attribute.key
+
+
+def _only(values: Sequence[Any] | None) -> Any:
+    return values[0] if values else None
+
+
+def _change(row: Any, state: InstanceState[Any], field: str, before: Any, after: Any) -> Change:
+    return Change(state.mapper.local_table.name, row.id, field, before, after)  # type: ignore[attr-defined]

@@ -63,7 +63,8 @@ def _add_headers(response: Response) -> Response:
     headers.setdefault(
         "Content-Security-Policy",
         f"default-src 'none'; script-src 'self'{allowed}; style-src 'self'{allowed}; img-src 'self' data:;"
-        " font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        " font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none';"
+        " base-uri 'none'",
     )
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("X-Frame-Options", "DENY")

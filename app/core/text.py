@@ -11,6 +11,10 @@ UNSPACED = re.compile(
 )
 # What no column can hold: control characters that are no white space, and halves of characters.
 UNSTORABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
+# Letters that Unicode doesn't take apart into a plain one and its mark, though who searches types the plain one.
+PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
 LONGEST_WORD = 64
 
 
@@ -32,7 +36,8 @@ def key(text: str) -> str:
 def sort_key(text: str) -> str:
     """Return the form that lists are sorted by: `key` without accents, so that É stands beside E."""
     decomposed = unicodedata.normalize("NFKD", key(text))
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    folded = "".join(c for c in decomposed if not unicodedata.combining(c)).translate(PLAIN)
+    return unicodedata.normalize("NFC", folded)
 
 
 def words(text: str) -> set[str]:

@@ -99,7 +99,7 @@ def _problem(problem: problems.Problem) -> Any:
         log.error("the database is in trouble", exc_info=problem)
     elif status == 403:
         log.warning("refused", extra={"path": request.path})
-    return error_page(status, problem.sentence if status in (400, 503) else None)
+    return error_page(status, str(problem) if status in (400, 503) else None)
 
 
 def _database(error: DBAPIError) -> Any:

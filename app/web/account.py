@@ -53,7 +53,7 @@ def account() -> Any:
                 "change_own_contact",
                 actor=who,
                 source=actions.Source.WEB,
-                version=_whole(form.version.data),
+                version=form.made_from(),
                 values=form.typed(*OWN_CONTACT),
             )
         except Conflict as conflict:
@@ -87,7 +87,7 @@ def password() -> Any:
         try:
             if form.new_password.data != form.repeat.data:
                 raise Invalid({"repeat": _("The two are not the same. Type the new password twice.")})
-            actions.run(
+            done = actions.run(
                 "change_password",
                 actor=who,
                 source=actions.Source.WEB,
@@ -98,12 +98,14 @@ def password() -> Any:
             form.add_errors(invalid)
             status = 422
         else:
+            if done.value is not None:
+                gate.sign_in(done.value)
             flash(_("Your password was saved. Everywhere else you are signed out."), "success")
             return redirect(url_for("web.account"), 303)
     return render_template("web/password.html", form=form), status
 
 
-@blueprint.post("/account/sessions/<int:session_id>/end")
+@blueprint.post(f"/account/sessions/<int(max={2**31 - 1}):session_id>/end")
 def end_session(session_id: int) -> Response:
     """Sign out another browser of one's own."""
     actions.run("end_session", actor=gate.actor(), source=actions.Source.WEB, session_id=session_id)
@@ -115,8 +117,11 @@ def _profile_form(who: Actor) -> ProfileForm | None:
     if who.employee_id is None or not who.can(Action.EDIT, Subject.CONTACT):
         return None
     record = person.by_id(who, who.employee_id)
-    present = {name: record.values.get(name) for name in OWN_CONTACT}
-    return ProfileForm(data=as_typed({**present, "version": record.version}))
+    present = {name: record.values[name] for name in OWN_CONTACT if name in record.values}
+    form = ProfileForm(data=as_typed({**present, "version": record.version}))
+    for name in set(OWN_CONTACT) - set(present):  # who may not see a field would empty it unseen
+        delattr(form, name)
+    return form
 
 
 def _session(row: Any, who: Actor) -> dict[str, Any]:
@@ -128,7 +133,3 @@ def _session(row: Any, who: Actor) -> dict[str, Any]:
         "current": row.id == who.session_id,
         "end_url": url_for("web.end_session", session_id=row.id),
     }
-
-
-def _whole(value: Any) -> int:
-    return int(value) if str(value or "").isdigit() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
@@ -18,6 +19,7 @@ from app.accounts import sign_in as ways
 from app.accounts.sign_in import LinkFailed, SignInFailed
 from app.accounts.throttle import Throttled
 from app.core.metrics import count_failed_sign_in
+from app.core.problems import Forbidden, NotFound
 from app.ui.forms import Form
 from app.web.pages import start_page
 
@@ -83,8 +85,10 @@ def sign_in_link(token: str) -> Any:
 
 
 def _end(who: Actor) -> None:
+    """End a session; one that is over already, as is its owner's account perhaps, is as good."""
     if who.session_id is not None:
-        actions.run("end_session", actor=who, source=actions.Source.WEB, session_id=who.session_id)
+        with suppress(NotFound, Forbidden):
+            actions.run("end_session", actor=who, source=actions.Source.WEB, session_id=who.session_id)
 
 
 def _agent() -> str | None:

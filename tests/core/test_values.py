@@ -135,7 +135,9 @@ def test_all_errors_come_at_once():
 @given(value=st.one_of(st.text(), st.floats(), st.integers(), st.decimals(), st.none(), st.booleans()))
 @pytest.mark.parametrize("field", ["hired_on", "fte", "department_id", "status", "email", "first_name"])
 def test_no_value_causes_anything_but_a_refusal(field, value):
+    told = {}
     try:
         one(Employee, field, value)
     except Invalid as refused:
-        assert refused.errors.keys() == {field}
+        told = refused.errors
+    assert told.keys() <= {field}

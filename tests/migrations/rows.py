@@ -15,61 +15,62 @@ DAY = date(2020, 2, 29)
 MOMENT = datetime(2024, 7, 1, 12, 30, 15, 123456)  # noqa: DTZ001 as the tables hold it, in UTC
 LINK_HASH, TOKEN_HASH, COOKIE_HASH = "a" * 64, "b" * 64, "c" * 64
 
-# In an order in which they can be written; {} is for what the migrations fill.
+# In an order in which they can be written; {} is for what the migrations fill. Ids that no engine gives by itself soon.
 ROWS: dict[str, dict[str, Any]] = {
     "schema_state": {},
     "access_roles": {"id": 100, "name": "payroll", "description": "Our own", "is_builtin": False, "version": 1},
     "grants": {"access_role_id": 100, "action": "view", "subject": "compensation", "scope": "all", "version": 1},
-    "departments": {"id": 1, "code": "Ö", "code_key": "o", "name": "Öffentliches 部", "name_key": "offentliches 部"},
-    "roles": {"id": 1, "title": "Clerk", "title_key": "clerk", "description": "x" * 3000, "level": 20, "version": 1},
+    "departments": {"id": 100, "code": "Ö", "code_key": "o", "name": "Öffentliches 部", "name_key": "offentliches 部"},
+    "roles": {"id": 100, "title": "Clerk", "title_key": "clerk", "description": "x" * 3000, "level": 20, "version": 1},
     "employees": {
-        "id": 1,
+        "id": 100,
         "number": "1",
         "number_key": "1",
         "first_name": "Zoë 😀",
         "last_name": "O'Hara",
         "name_key": "o'hara zoe",
+        "email_key": "taken",
         "status": "left",
         "employment_type": "fixed_term",
         "fte": Decimal("0.775"),
         "hired_on": DAY,
         "left_on": date(2024, 2, 29),
-        "department_id": 1,
-        "role_id": 1,
-        "manager_id": 1,
+        "department_id": 100,
+        "role_id": 100,
+        "manager_id": 100,
         "custom": {"shoe size": 43.5, "ünï": ["code", None]},
         "version": 7,
     },
-    "assignments": {"employee_id": 1, "status": "active", "department_id": 1, "valid_from": DAY, "version": 1},
+    "assignments": {"employee_id": 100, "status": "active", "department_id": 100, "valid_from": DAY, "version": 1},
     "pay": {
-        "employee_id": 1,
+        "employee_id": 100,
         "amount": Decimal("123456789012.34"),
         "currency": "EUR",
         "period": "hour",
         "valid_from": DAY,
         "version": 1,
     },
-    "search_words": {"word": "zoe", "employee_id": 1, "field_group": "directory"},
+    "search_words": {"word": "zoe", "employee_id": 100, "field_group": "directory"},
     "users": {
-        "id": 1,
+        "id": 100,
         "email": "Zoë@x.example",
         "email_key": "zoe@x.example",
         "access_role_id": 100,
-        "employee_id": 1,
+        "employee_id": 100,
         "is_active": True,
         "created_at": MOMENT,
         "version": 1,
     },
     "sessions": {
         "token_hash": COOKIE_HASH,
-        "user_id": 1,
+        "user_id": 100,
         "created_at": MOMENT,
         "last_seen_at": MOMENT,
         "expires_at": MOMENT,
     },
-    "credentials": {"user_id": 1, "kind": "sign_in_link", "token_hash": LINK_HASH, "created_at": MOMENT},
+    "credentials": {"user_id": 100, "kind": "sign_in_link", "token_hash": LINK_HASH, "created_at": MOMENT},
     "api_tokens": {
-        "user_id": 1,
+        "user_id": 100,
         "name": "Payroll",
         "token_hash": TOKEN_HASH,
         "limits": {"scope": []},
@@ -95,12 +96,12 @@ def fill() -> None:
             if row:
                 row = row if "version" not in tables[name].columns else {"version": 1, **row}
                 connection.execute(insert(tables[name]).values(row | _json(name, row)))
-        connection.execute(update(tables["departments"]).values(lead_id=1, parent_id=1))
+        connection.execute(update(tables["departments"]).values(lead_id=100, parent_id=100))
         # An account that holds a built-in role keeps it through everything.
         staff = connection.scalar(select(tables["access_roles"].c.id).where(tables["access_roles"].c.name == "staff"))
         second = {
             **ROWS["users"],
-            "id": 2,
+            "id": 101,
             "email": "b",
             "email_key": "b",
             "access_role_id": staff,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -69,11 +70,16 @@ def test_months_are_the_last_twelve_with_joiners_and_leavers():
     assert (months[-1].joined, months[-1].left) == (2, 2)
     assert [month.joined + month.left for month in months[:-1]] == [0] * 11
     assert months[-1].first <= today <= months[-1].last
-    assert all(b.first - a.last == timedelta(days=1) for a, b in zip(months, months[1:], strict=False))
+    assert all(b.first - a.last == timedelta(days=1) for a, b in pairwise(months))
 
 
 def test_months_begin_on_their_first_day_across_years():
-    assert month_starts(date(2026, 2, 28), 4) == [date(2025, 11, 1), date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1)]
+    assert month_starts(date(2026, 2, 28), 4) == [
+        date(2025, 11, 1),
+        date(2025, 12, 1),
+        date(2026, 1, 1),
+        date(2026, 2, 1),
+    ]
 
 
 def test_years_ago_is_the_first_of_march_where_there_is_no_leap_day():

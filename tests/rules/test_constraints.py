@@ -32,7 +32,9 @@ def constraints() -> dict[str, set[str]]:
 
 def test_every_named_constraint_has_words():
     missing = set(constraints()) - set(WORDS)
-    assert not missing, f"{sorted(missing)}: say in app/actions/constraints.py what breaking it means, and at which field"
+    assert not missing, (
+        f"{sorted(missing)}: say in app/actions/constraints.py what breaking it means, and at which field"
+    )
 
 
 def test_no_words_are_left_of_a_constraint_that_went():

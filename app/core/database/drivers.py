@@ -44,8 +44,9 @@ def _postgresql(seconds: int | None) -> Connect:
 def _mysql(connect_seconds: int) -> Connect:
     def connect(dialect: Dialect, _record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         # PyMySQL's limit for connecting ends with the TCP handshake: the greeting after it, which a server in trouble
-        # never sends, would be waited for as long as for a statement.
-        connection = dialect.connect(*arguments, **{**options, "read_timeout": connect_seconds})
+        # never sends, would be waited for as long as for a statement. And it would send a password in Latin-1.
+        changed = {"read_timeout": connect_seconds, "password": (options.get("password") or "").encode()}
+        connection = dialect.connect(*arguments, **{**options, **changed})
         connection._read_timeout = options.get("read_timeout")
         return connection
 

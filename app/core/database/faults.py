@@ -6,6 +6,7 @@ import re
 import sqlite3
 from typing import Any
 
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
@@ -18,6 +19,9 @@ MYSQL_AGAIN = {1205, 1213, 1020, 1969, 3024}
 # Serialization failure, deadlock, lock not available; a statement that took too long.
 POSTGRESQL_AGAIN = {"40001", "40P01", "55P03", "57014"}
 SQLITE_AGAIN = re.compile(r"database (schema |table )?is locked|database is busy", re.IGNORECASE)
+# Not reached, or hung up; too many connections, shutting down, starting up.
+MYSQL_LOST = {2002, 2003, 2006, 2013, 2055, 1927, 1053, 1040}
+POSTGRESQL_LOST = {"57P01", "57P02", "57P03", "53300"}
 # A node without quorum, a read-only node, a read-only server, PostgreSQL's standby: this connection is of no use,
 # another may be.
 USELESS_NODE = {1047, 1290, 1836, "25006"}
@@ -54,13 +58,16 @@ def is_lost_connection(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     cause: Any = error.orig
-    unreachable = mysql_code(cause) in {2002, 2003, 2006, 2013, 2055, 1927, 1053, 1040}
-    refused = type(cause).__module__.startswith("psycopg") and getattr(cause, "sqlstate", None) in (
-        None,
-        "57P01",
-        "57P03",
-    )
-    return error.connection_invalidated or unreachable or (refused and type(cause).__name__ == "OperationalError")
+    return error.connection_invalidated or mysql_code(cause) in MYSQL_LOST or _is_lost_postgresql(cause)
+
+
+def _is_lost_postgresql(cause: Any) -> bool:
+    """Say so for the driver's own errors, which have no code, and for what the server says when it hangs up."""
+    if not type(cause).__module__.startswith("psycopg"):
+        return False
+    is_operational = any(kind.__name__ == "OperationalError" for kind in type(cause).__mro__)
+    code = cause.sqlstate
+    return is_operational and (code is None or code.startswith("08") or code in POSTGRESQL_LOST)
 
 
 def broken_constraint(error: IntegrityError) -> str:
@@ -88,8 +95,6 @@ def _unique_by_columns(columns: str) -> str:
     table = db.metadata.tables.get(columns.partition(".")[0])
     if table is None:
         return ""
-    uniques: tuple[Any, ...] = (*table.constraints, *table.indexes)
-    for unique in uniques:
-        if [column.name for column in getattr(unique, "columns", ())] == names and unique.name:
-            return str(unique.name)
-    return ""
+    uniques: list[UniqueConstraint | Index] = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+    uniques += [index for index in table.indexes if index.unique]
+    return next((str(one.name) for one in uniques if one.columns.keys() == names), "")

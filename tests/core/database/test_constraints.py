@@ -21,9 +21,9 @@ GOOD = {
     "number": "'2'", "number_key": "'2'", "first_name": "'A'", "last_name": "''", "name_key": "'a'",
     "status": "'active'", "employment_type": "'permanent'", "fte": "1", "hired_on": "'2020-01-01'", "version": "1",
 }  # fmt: skip
-ASSIGNMENT = {"employee_id": "1", "status": "'active'", "valid_from": "'2021-01-01'", "version": "1"}
+ASSIGNMENT = {"employee_id": "100", "status": "'active'", "valid_from": "'2021-01-01'", "version": "1"}
 PAY = {
-    "employee_id": "1",
+    "employee_id": "100",
     "amount": "1",
     "currency": "'EUR'",
     "period": "'year'",
@@ -41,11 +41,11 @@ USER = {
 DEPARTMENT = {"name": "'B'", "name_key": "'b'", "version": "1"}
 ROLE = {"title": "'B'", "title_key": "'b'", "version": "1"}
 GRANT = {"access_role_id": "100", "action": "'edit'", "subject": "'notes'", "scope": "'all'", "version": "1"}
-TOKEN = {"user_id": "1", "token_hash": "'z'", "created_at": "'2020-01-01'"}
+TOKEN = {"user_id": "100", "token_hash": "'z'", "created_at": "'2020-01-01'"}
 SESSION = {**TOKEN, "last_seen_at": "'2020-01-01'", "expires_at": "'2020-01-01'"}
 CREDENTIAL = {**TOKEN, "kind": "'sign_in_link'"}
 API_TOKEN = {**TOKEN, "name": "'x'"}
-WORD = {"word": "'x'", "employee_id": "1", "field_group": "'directory'"}
+WORD = {"word": "'x'", "employee_id": "100", "field_group": "'directory'"}
 
 # Constraint, table, a good row, and what makes it a bad one.
 BROKEN = [
@@ -92,7 +92,7 @@ BROKEN = [
     ("fk_grants_access_role_id", "grants", GRANT, {"access_role_id": "99999"}),
     ("ix_grants_access_role_id_action_subject", "grants", GRANT, {"action": "'view'", "subject": "'compensation'"}),
     ("uq_users_email_key", "users", USER, {"email_key": "'zoe@x.example'"}),
-    ("uq_users_employee_id", "users", USER, {"employee_id": "1"}),
+    ("uq_users_employee_id", "users", USER, {"employee_id": "100"}),
     ("fk_users_access_role_id", "users", USER, {"access_role_id": "99999"}),
     ("fk_users_employee_id", "users", USER, {"employee_id": "99"}),
     ("uq_sessions_token_hash", "sessions", SESSION, {"token_hash": f"'{'c' * 64}'"}),
