@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, delete, insert, select, update
 
+from app.access.grants import Action, Scope, Subject
+from app.accounts.models import AccessRole, GrantRow, User
 from app.extensions import db
 from tests.applications import application, migrate
 from tests.browsing import Browser
+from tests.clock import Clock
 from tests.sample import Sample, build
 
 pytest_plugins = ["tests.services.plugin"]
@@ -55,6 +58,38 @@ def sample(app: Flask) -> Sample:
 def browser(app: Flask) -> Browser:
     """Give a signed-out browser."""
     return Browser(app)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give a clock that stands still until the test moves it."""
+    return Clock().replace(monkeypatch)
+
+
+Grants = Mapping[tuple[Action, Subject], Scope]
+
+
+@pytest.fixture
+def make_role(app: Flask) -> Iterator[Callable[[str, Grants], str]]:
+    """Give a function that makes an access role with these grants and returns its name; it goes after the test."""
+    made: list[str] = []
+
+    def make(name: str, grants: Grants) -> str:
+        made.append(name)
+        with app.app_context(), db.engine.begin() as connection:
+            row = {"name": name, "is_builtin": False, "version": 1}
+            role_id = connection.execute(insert(AccessRole).values(row)).inserted_primary_key[0]
+            for (action, subject), scope in grants.items():
+                words = {"action": str(action), "subject": str(subject), "scope": str(scope)}
+                connection.execute(insert(GrantRow).values(access_role_id=role_id, version=1, **words))
+        return name
+
+    yield make
+    with app.app_context(), db.engine.begin() as connection:
+        roles = select(AccessRole.id).where(AccessRole.name.in_(made)).scalar_subquery()
+        connection.execute(delete(User).where(User.access_role_id.in_(roles)))
+        connection.execute(delete(GrantRow).where(GrantRow.access_role_id.in_(roles)))
+        connection.execute(delete(AccessRole).where(AccessRole.name.in_(made)))
 
 
 def empty_tables() -> None:

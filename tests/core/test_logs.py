@@ -117,11 +117,11 @@ def test_unexpected_error_is_logged_with_its_cause_but_without_values(
 ) -> None:
     app = make_app(LOG_FORMAT=kind)
     values = {"name": "Ana Lovelace"}
-    answer_with(app, lambda: db.session.execute(text("SELECT :name FROM nowhere"), values))
+    answer_with(app, lambda: db.session.execute(text("SELECT no_such_function(:name)"), values))
     answer = app.test_client().get("/healthz")
     written = capsys.readouterr().err
     assert answer.status_code == 500
-    assert "no such table: nowhere" in written
+    assert "no such function: no_such_function" in written
     assert "Traceback" in written
     assert "Lovelace" not in written
     assert "Lovelace" not in answer.text

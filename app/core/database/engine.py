@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +35,8 @@ MIGRATION = Limits(statement=None)
 RECYCLE_SECONDS = 280
 IDLE_TRANSACTION_SECONDS = 60
 POOL = {"pool_pre_ping": True, "pool_recycle": RECYCLE_SECONDS, "pool_size": 8, "max_overflow": 8, "pool_timeout": 10}
+# Values are somebody's data: they belong in no log.
+PRIVATE = {"hide_parameters": True}
 STRICT = (
     "sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
     "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION')"
@@ -65,9 +69,10 @@ def engine_options(url: URL, limits: Limits) -> dict[str, Any]:
     backend = url.get_backend_name()
     if backend == "sqlite":
         # The driver's own transaction handling is off: BEGIN is ours, see `_begin`.
-        return {"connect_args": {"timeout": limits.lock, "isolation_level": None, "check_same_thread": False}}
+        lite: dict[str, Any] = {"timeout": limits.lock, "isolation_level": None, "check_same_thread": False}
+        return {**PRIVATE, "connect_args": lite}
     arguments = _mysql_arguments(limits) if backend == "mysql" else _postgresql_arguments(limits)
-    return {**POOL, "isolation_level": "REPEATABLE READ", "connect_args": arguments}
+    return {**PRIVATE, **POOL, "isolation_level": "REPEATABLE READ", "connect_args": arguments}
 
 
 def _mysql_arguments(limits: Limits) -> dict[str, Any]:
@@ -97,6 +102,7 @@ def _postgresql_arguments(limits: Limits) -> dict[str, Any]:
 def listen(engine: Engine, limits: Limits) -> None:
     """Attach what an engine needs beside its options."""
     if engine.dialect.name == "sqlite":
+        event.listen(engine, "do_connect", _private_file)
         event.listen(engine, "connect", _sqlite_pragmas)
         event.listen(engine, "begin", _begin)
     else:
@@ -115,6 +121,14 @@ def end_transaction() -> None:
         db.session.rollback()
     except DBAPIError:
         db.session().invalidate()
+
+
+def _private_file(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+    """Make a new database file that only its owner may read; SQLite gives the files beside it the same mode."""
+    path = str(arguments[0])
+    if path and not path.startswith((":memory:", "file:")):
+        with suppress(OSError):  # SQLite itself says what is wrong with the place
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -179,3 +180,10 @@ def test_mariadb_may_be_read_only_for_a_while_and_have_a_mode_of_its_own(
                 assert "STRICT_ALL_TABLES" in variables()["sql_mode"]
                 db.session.execute(text("INSERT INTO notes (word) VALUES (:word)"), {"word": "\\'; \""})
                 assert scalar("SELECT COUNT(*) FROM notes WHERE CHAR_LENGTH(word) = 5") == 1
+
+
+def test_a_new_sqlite_database_is_for_its_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "new.sqlite3"
+    with application(f"sqlite:///{file}") as app:
+        migrate(app)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
