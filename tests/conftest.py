@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, has_app_context
 from sqlalchemy import Table, delete, insert, select, update
 
 from app.access.grants import Action, Scope, Subject
+from app.accounts import passwords
 from app.accounts.models import AccessRole, GrantRow, User
 from app.extensions import db
 from tests.applications import application, migrate
 from tests.browsing import Browser
 from tests.clock import Clock
+from tests.hashing import CountingHasher
 from tests.sample import Sample, build
 
 pytest_plugins = ["tests.services.plugin"]
@@ -61,6 +63,16 @@ def browser(app: Flask) -> Browser:
 
 
 @pytest.fixture
+def hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingHasher]:
+    """Give a cheap hasher of passwords that counts, in place of the real one, which is slow by design."""
+    cheap = CountingHasher()
+    monkeypatch.setattr(passwords, "HASHER", cheap)
+    passwords._dummy.cache_clear()
+    yield cheap
+    passwords._dummy.cache_clear()
+
+
+@pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Give a clock that stands still until the test moves it."""
     return Clock().replace(monkeypatch)
@@ -82,6 +94,8 @@ def make_role(app: Flask) -> Iterator[Callable[[str, Grants], str]]:
             for (action, subject), scope in grants.items():
                 words = {"action": str(action), "subject": str(subject), "scope": str(scope)}
                 connection.execute(insert(GrantRow).values(access_role_id=role_id, version=1, **words))
+        if has_app_context():
+            db.session.rollback()  # what the test reads from now on is from after it
         return name
 
     yield make

@@ -73,6 +73,7 @@ def change(person: Employee, valid_from: date) -> None:
         )
     if valid_from == present.valid_from:
         correct(person)
+        present.valid_to = None  # it had an end where somebody comes back who left
         return
     if present.valid_to is None or present.valid_to > valid_from:
         present.valid_to = valid_from

@@ -54,14 +54,9 @@ def labels(actor: Actor, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, i
     return {(row[0], row[1]): _person(*row[2:]) if row[0] == "employee" else row[2] for row in rows}
 
 
-def _named_department(actor: Actor) -> Select[*tuple[Any, ...]]:
+def _named_in_organisation(actor: Actor, kind: str, label: Any) -> Select[*tuple[Any, ...]]:
     may = literal(actor.can(Action.VIEW, Subject.ORGANISATION))
-    return select(literal("department"), Department.id, Department.name, literal(""), literal("")).where(may)
-
-
-def _named_role(actor: Actor) -> Select[*tuple[Any, ...]]:
-    may = literal(actor.can(Action.VIEW, Subject.ORGANISATION))
-    return select(literal("role"), Role.id, Role.title, literal(""), literal("")).where(may)
+    return select(literal(kind), MODELS[kind].id, label, literal(""), literal("")).where(may)
 
 
 def _named_employee(actor: Actor) -> Select[*tuple[Any, ...]]:
@@ -82,8 +77,8 @@ def _person(first_name: str, last_name: str, number: str) -> str:
 
 MODELS: dict[str, Any] = {"department": Department, "role": Role, "employee": Employee}
 NAMED: dict[str, Callable[[Actor], Select[*tuple[Any, ...]]]] = {
-    "department": _named_department,
-    "role": _named_role,
+    "department": lambda actor: _named_in_organisation(actor, "department", Department.name),
+    "role": lambda actor: _named_in_organisation(actor, "role", Role.title),
     "employee": _named_employee,
 }
 KINDS: dict[str, Callable[[Actor, str], list[Choice]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, g, render_template, request
+from flask import Flask, current_app, g, request
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
@@ -63,8 +63,8 @@ def init_errors(app: Flask) -> None:
 def error_page(status: int, sentence: Sentence | None = None) -> tuple[str, int]:
     """Return the page for a status; it needs neither the database nor who is signed in."""
     title, words = WORDS.get(status, WORDS[500 if status >= 500 else 400])
-    page = render_template(
-        "errors/error.html",
+    # Not by `render_template`: that asks for every page who is signed in, and the database may be what failed.
+    page = current_app.jinja_env.get_template("errors/error.html").render(
         status=status,
         title=title,
         sentence=sentence or words,

@@ -14,22 +14,10 @@ branch_labels = None
 depends_on = None
 
 # In the order in which they can be removed.
-TABLES = (
-    "sessions",
-    "credentials",
-    "api_tokens",
-    "users",
-    "search_words",
-    "pay",
-    "assignments",
-    "grants",
-    "employees",
-    "sign_in_throttles",
-    "schema_state",
-    "roles",
-    "departments",
-    "access_roles",
-)
+TABLES = [
+    "sessions", "credentials", "api_tokens", "users", "search_words", "pay", "assignments", "grants", "employees",
+    "sign_in_throttles", "schema_state", "roles", "departments", "access_roles",
+]  # fmt: skip
 
 TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
 LEAD: dict[str, Any] = {"name": "fk_departments_lead_id", "ondelete": "RESTRICT"}
@@ -48,6 +36,11 @@ def key_string(length: int) -> Any:
 def moment() -> Any:
     """Return a date and time with microseconds."""
     return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+def choice(name: str, *options: str, length: int = 20) -> Any:
+    """Return a text type that holds only these options."""
+    return sa.Enum(*options, name=name, native_enum=False, create_constraint=True, length=length)
 
 
 def clear_leftovers() -> None:
@@ -182,23 +175,10 @@ def upgrade() -> None:
         sa.Column("phone", sa.String(length=40), nullable=True),
         sa.Column("location", sa.String(length=100), nullable=True),
         sa.Column("photo", sa.String(length=200), nullable=True),
-        sa.Column(
-            "status",
-            sa.Enum("active", "on_leave", "left", name="status", native_enum=False, create_constraint=True, length=20),
-            nullable=False,
-        ),
+        sa.Column("status", choice("status", "active", "on_leave", "left"), nullable=False),
         sa.Column(
             "employment_type",
-            sa.Enum(
-                "permanent",
-                "fixed_term",
-                "intern",
-                "contractor",
-                name="employment_type",
-                native_enum=False,
-                create_constraint=True,
-                length=20,
-            ),
+            choice("employment_type", "permanent", "fixed_term", "intern", "contractor"),
             nullable=False,
         ),
         sa.Column("fte", sa.Numeric(precision=4, scale=3), nullable=False),
@@ -271,11 +251,7 @@ def upgrade() -> None:
         "assignments",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("employee_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "status",
-            sa.Enum("active", "on_leave", "left", name="status", native_enum=False, create_constraint=True, length=20),
-            nullable=False,
-        ),
+        sa.Column("status", choice("status", "active", "on_leave", "left"), nullable=False),
         sa.Column("department_id", sa.Integer(), nullable=True),
         sa.Column("role_id", sa.Integer(), nullable=True),
         sa.Column("manager_id", sa.Integer(), nullable=True),
@@ -309,11 +285,7 @@ def upgrade() -> None:
         sa.Column("employee_id", sa.Integer(), nullable=False),
         sa.Column("amount", sa.Numeric(precision=14, scale=2), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column(
-            "period",
-            sa.Enum("year", "month", "hour", name="period", native_enum=False, create_constraint=True, length=20),
-            nullable=False,
-        ),
+        sa.Column("period", choice("period", "year", "month", "hour"), nullable=False),
         sa.Column("reason", sa.String(length=200), nullable=True),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
@@ -384,11 +356,7 @@ def upgrade() -> None:
         "credentials",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "kind",
-            sa.Enum("sign_in_link", name="kind", native_enum=False, create_constraint=True, length=30),
-            nullable=False,
-        ),
+        sa.Column("kind", choice("kind", "sign_in_link", length=30), nullable=False),
         sa.Column("token_hash", key_string(64), nullable=False),
         sa.Column("created_at", moment(), nullable=False),
         sa.Column("expires_at", moment(), nullable=True),

@@ -158,6 +158,22 @@ def test_pages_lead_through_the_whole_list_and_back(app, hr, query):
     assert [number for page in reversed(back) for number in page] == numbers
 
 
+def test_page_sizes_on_offer_are_kept_to(app, hr):
+    add(app, 50)
+    sizes = soup(hr.get(LIST)).select(".sizes a")
+    assert [link.text for link in sizes] == ["20", "100", "200"]
+    assert [len(names(hr.get(link["href"]))) for link in sizes] == [20, 57, 57]
+    assert len(names(hr.get(f"{LIST}?page_size=1000"))) == 50
+
+
+@pytest.mark.parametrize("panel", ["employees", "departments", "roles", "users"])
+def test_what_flask_admin_would_open_by_itself_stays_closed(sample, browser, panel):
+    browser.sign_in(sample.users["administrator"])
+    assert browser.post(f"/admin/{panel}/action/", data={"action": "delete", "rowid": "1"}).status_code == 404
+    assert browser.post(f"/admin/{panel}/ajax/update/", data={"list_form_pk": "1", "phone": "1"}).status_code == 404
+    assert browser.get(f"/admin/{panel}/ajax/lookup/?name=manager&query=a&limit=9").status_code == 404
+
+
 def test_first_and_last_page_are_one_click_away(app, hr):
     add(app, 50)
     first = hr.get(f"{LIST}?page_size=20")

@@ -65,24 +65,40 @@ def test_older_database_is_copied_whole_before_it_is_migrated(empty: Flask, tmp_
         assert scalar("SELECT notes FROM employees") == "committed"
 
 
-def test_two_starts_at_once_make_one_copy_of_the_older_database(empty: Flask, tmp_path: Path) -> None:
-    upgrade()
-    fill()
-    downgrade()
+def start_elsewhere(folder: Path) -> subprocess.Popen[bytes]:
+    """Bring the database up to date in another process."""
     words = (
         "from app import create_app; from app.core.clock import now; from config import load_config\n"
         "from app.core.database import migration\n"
         "with create_app(load_config()).app_context(): migration.bring_up_to_date(now())"
     )
-    url = f"sqlite:///{tmp_path}/staff.sqlite3"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", words], cwd=ROOT, env=environment(url, tmp_path)) for _ in range(2)
-    ]
+    url = f"sqlite:///{folder}/staff.sqlite3"
+    return subprocess.Popen([sys.executable, "-c", words], cwd=ROOT, env=environment(url, folder))
+
+
+def test_two_starts_at_once_make_one_copy_of_the_older_database(empty: Flask, tmp_path: Path) -> None:
+    upgrade()
+    fill()
+    downgrade()
+    older = migration.current()
+    processes = [start_elsewhere(tmp_path) for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
     assert migration.current() == migration.head()
     (copy,) = copies(tmp_path)
     with application(f"sqlite:///{copy}") as again, again.app_context():
-        assert migration.current() == "0001"
+        assert migration.current() == older
+
+
+def test_start_beside_a_migration_waits_for_it_and_copies_nothing(empty: Flask, tmp_path: Path) -> None:
+    upgrade()
+    downgrade()
+    with migration.only_one_at_a_time(db.engine):
+        second = start_elsewhere(tmp_path)
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(4)
+        upgrade()
+    assert second.wait(60) == 0
+    assert copies(tmp_path) == []
 
 
 def test_copy_that_was_not_finished_leaves_the_database_as_it_was(

@@ -96,11 +96,13 @@ def test_each_applied_migration_is_noted_with_the_oldest_code_and_the_moment_in_
 def test_own_access_roles_and_those_in_use_survive_a_downgrade(empty: Flask) -> None:
     upgrade()
     fill()
+    with db.engine.begin() as connection:  # one that nobody holds yet
+        connection.execute(text("INSERT INTO access_roles (name, is_builtin, version) VALUES ('new', FALSE, 1)"))
     downgrade(revision="0001")
     with db.engine.connect() as connection:
         left = connection.execute(text("SELECT name FROM access_roles ORDER BY name")).scalars().all()
         rights = connection.execute(text("SELECT subject FROM grants")).scalars().all()
-    assert (left, rights) == (["payroll", "staff"], ["compensation"])
+    assert (left, rights) == (["new", "payroll", "staff"], ["compensation"])
 
 
 def test_two_upgrades_at_once_both_succeed_and_run_each_migration_once(

@@ -160,7 +160,7 @@ def _broken_check(context: ExceptionContext) -> BaseException | None:
     """Turn the driver's general error for a broken check into the one that the other engines give."""
     cause = context.original_exception
     if mysql_code(cause) in MYSQL_BROKEN_CHECK:
-        return IntegrityError(context.statement, context.parameters, cause)
+        return IntegrityError(context.statement, context.parameters, cause, hide_parameters=True)
     return None
 
 
