@@ -99,6 +99,8 @@ def make_role(app: Flask) -> Iterator[Callable[[str, Grants], str]]:
         return name
 
     yield make
+    if has_app_context():
+        db.session.rollback()  # it may hold locks on what goes now
     with app.app_context(), db.engine.begin() as connection:
         roles = select(AccessRole.id).where(AccessRole.name.in_(made)).scalar_subquery()
         connection.execute(delete(User).where(User.access_role_id.in_(roles)))

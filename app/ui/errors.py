@@ -9,6 +9,7 @@ from flask import Flask, current_app, g, request
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from app.core import problems
@@ -57,6 +58,7 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(problems.Problem, _problem)
     app.register_error_handler(DBAPIError, _database)
+    app.register_error_handler(PoolTimeout, _full)
     app.register_error_handler(Exception, _unforeseen)
 
 
@@ -106,6 +108,11 @@ def _database(error: DBAPIError) -> Any:
     if fault(error) is Fault.OTHER:
         return _unforeseen(error)
     log.error(diagnose(error), exc_info=error)
+    return error_page(503)
+
+
+def _full(error: PoolTimeout) -> Any:
+    log.error("every connection to the database is in use", exc_info=error)
     return error_page(503)
 
 

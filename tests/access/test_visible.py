@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import false, select, update
 
 from app.access.actor import Actor, by_user, operator
 from app.access.grants import FIELDS, GROUP_OF, OWN_CONTACT, Action, Scope, Subject
@@ -87,6 +87,7 @@ def test_self_and_all_reach_just_that_whatever_is_done(actor_of: Maker) -> None:
         assert names(reach(actor, action, PRIVATE)) == {"Cy"}
         assert names(reach(actor, action, DIRECTORY)) == EVERYBODY
         assert names(reach(actor, action, Subject.NOTES)) == set()
+        assert reach(actor, action, Subject.NOTES).compare(false())  # a plain no, not an unknown that NOT would keep
 
 
 def test_account_without_an_employee_reaches_nobody_by_a_narrow_scope(actor_of: Maker) -> None:

@@ -140,6 +140,7 @@ def walk(hr, url, rel):
     """Return all first cells from a page on, following the links."""
     seen = []
     while url:
+        assert len(seen) < 20, "the walk does not end"
         page = hr.get(url)
         seen.append([row[1] for row in rows(page)])
         link = soup(page).select_one(f".pager a[rel={rel}]")

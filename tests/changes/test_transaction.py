@@ -206,19 +206,22 @@ def test_lock_that_somebody_holds_for_long_ends_busy(
     monkeypatch.setattr(engine, "REQUEST", engine.Limits(lock=1))
     monkeypatch.setattr(transaction, "PATIENCE_SECONDS", 0)
     served = serve(proxied_database)
+    tries: list[int] = []
+
+    def want_the_row() -> None:
+        tries.append(1)
+        db.session.execute(text("UPDATE notes SET word = 'd' WHERE word = 'a'"))
+
     with served.app.app_context():
         write(two_rows)
         with db.engine.connect() as holder:
             holder.execute(text("UPDATE notes SET word = 'c' WHERE word = 'a'"))
-            answer = served.visit(lambda: write(lambda: scalar_none("UPDATE notes SET word = 'd' WHERE word = 'a'")))
+            answer = served.visit(lambda: write(want_the_row))
             holder.rollback()
+    assert len(tries) == 1, "nobody waits for a lock again once their patience is over"
     assert answer.status_code == 503
     assert "The database is busy just now" in answer.text
     assert served.rows() == [("a",), ("b",)]
-
-
-def scalar_none(statement: str) -> None:
-    db.session.execute(text(statement))
 
 
 def test_pool_without_a_free_connection_is_busy(

@@ -21,6 +21,7 @@ from app.reading.people import SORTS, Wanted, people
 pytestmark = pytest.mark.usefixtures("context")
 
 DAY = date(2020, 1, 1)
+MOST_PAGES = 200
 
 
 def fill(count: int, start: int = 0) -> None:
@@ -57,6 +58,7 @@ def forwards(place: Place | None = Place(), meanwhile=None, **wanted) -> list[li
     """Return the ids page by page, from a place on."""
     pages = []
     while place is not None:
+        assert len(pages) < MOST_PAGES, "the walk does not end"
         page = asked(place, **wanted)
         pages.append([row.id for row in page.rows])
         place = Place(after=page.next) if page.next else None
@@ -69,6 +71,7 @@ def backwards(place: Place | None, **wanted) -> list[list[int]]:
     """Return the ids page by page, from a place back to the beginning, the first page first."""
     pages = []
     while place is not None:
+        assert len(pages) < MOST_PAGES, "the walk does not end"
         page = asked(place, **wanted)
         pages.insert(0, [row.id for row in page.rows])
         place = Place(before=page.previous) if page.previous else None

@@ -177,7 +177,7 @@ def _connections(tier: str) -> str:
 def test_statement_that_takes_too_long_ends_with_a_page(
     proxied_database: ProxiedDatabase, serve: Callable[[ProxiedDatabase], Served], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    be_impatient(monkeypatch)
+    monkeypatch.setattr(engine, "REQUEST", engine.Limits(statement=1))
     served = serve(proxied_database)
     sleep = "SELECT SLEEP(30)" if served.server.tier == "MariaDB" else "SELECT pg_sleep(30)"
     assert_is_page_without_detail(served.visit(lambda: scalar(sleep)))
