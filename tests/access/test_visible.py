@@ -155,6 +155,15 @@ def test_leaver_is_hidden_also_where_only_other_groups_are_asked_for(actor_of: M
     assert names(visible(actor, PRIVATE, EMPLOYMENT)) == {"Cy"}
 
 
+def test_other_rights_everywhere_show_no_leaver(actor_of: Maker) -> None:
+    grants = {(action, EMPLOYMENT): Scope.ALL for action in set(Action) - {VIEW}}
+    grants |= {(VIEW, subject): Scope.ALL for subject in set(Subject) - {EMPLOYMENT}}
+    actor = actor_of("Cy", grants)
+    assert names(visible(actor)) == HERE
+    assert names(visible(actor, PRIVATE)) == HERE
+    assert names(visible(actor, EMPLOYMENT)) == set()
+
+
 def test_every_group_asked_for_has_to_be_visible(actor_of: Maker) -> None:
     grants = {(VIEW, DIRECTORY): Scope.DEPARTMENT, (VIEW, EMPLOYMENT): Scope.ALL, (VIEW, PRIVATE): Scope.REPORTS}
     actor = actor_of("Bo", grants)

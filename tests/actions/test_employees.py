@@ -251,6 +251,12 @@ def test_return_from_a_date_keeps_the_gap(sample):
     ]
 
 
+def test_return_on_the_very_first_day_opens_the_only_stretch_again(sample):
+    flo = sample.people["Flo"]
+    change(flo, date(2016, 5, 2), status="active", left_on=None)
+    assert history(flo, "status") == [(date(2016, 5, 2), None, "active")]
+
+
 def test_who_comes_back_needs_an_open_department_and_a_manager_who_works_here(sample):
     eli, dee = sample.people["Eli"], sample.people["Dee"]
     change(eli, manager_id=dee)

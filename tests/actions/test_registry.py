@@ -80,6 +80,19 @@ def test_preview_of_a_new_record_leaves_no_trace():
     assert db.session.scalar(select(func.count()).select_from(Assignment)) == 0
 
 
+def test_function_of_an_action_stays_what_it_was(named):
+    @named("seven", needs=None)
+    def seven(actor):
+        return 7
+
+    assert seven(None) == 7
+    assert run("seven", actor=operator(), source="cli").value == 7
+
+
+def test_preview_shows_a_thousand_records_at_most():
+    assert registry.PREVIEW_ROWS == 1000
+
+
 def test_preview_of_too_many_records_is_refused(named, monkeypatch):
     monkeypatch.setattr(registry, "PREVIEW_ROWS", 3)
 
