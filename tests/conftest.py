@@ -17,7 +17,7 @@ from tests.applications import application, migrate
 from tests.browsing import Browser
 from tests.clock import Clock
 from tests.hashing import CountingHasher
-from tests.sample import Sample, build
+from tests.sample import Kept, Sample
 
 pytest_plugins = ["tests.services.plugin"]
 
@@ -49,11 +49,17 @@ def context(app: Flask) -> Iterator[Flask]:
         yield app
 
 
+@pytest.fixture(scope="session")
+def kept_sample() -> Kept:
+    """Keep the rows of the small organisation, once a test had it made."""
+    return Kept()
+
+
 @pytest.fixture
-def sample(app: Flask) -> Sample:
-    """Give a small organisation with an account of each access role."""
+def sample(app: Flask, kept_sample: Kept) -> Sample:
+    """Give a small organisation with an account of each access role: made once by actions, then put back as it was."""
     with app.app_context():
-        return build()
+        return kept_sample.put_back()
 
 
 @pytest.fixture

@@ -89,6 +89,10 @@ def test_function_of_an_action_stays_what_it_was(named):
     assert run("seven", actor=operator(), source="cli").value == 7
 
 
+def test_sources_are_the_words_that_will_stand_in_the_journal():
+    assert {str(source) for source in Source} == {"panel", "web", "api", "import", "cli", "system"}
+
+
 def test_preview_shows_a_thousand_records_at_most():
     assert registry.PREVIEW_ROWS == 1000
 

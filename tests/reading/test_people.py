@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from app.access.actor import operator
+from app.access.actor import by_user, operator
 from app.access.grants import FIELDS, Subject
 from app.reading import people as reading
 from app.reading.people import FILTERS, Wanted, exported, people
@@ -207,3 +207,17 @@ def test_export_in_several_chunks_misses_and_repeats_nobody(sort, sample, monkey
     rows = list(reading.export(operator(), Wanted(sort=sort), (Subject.DIRECTORY,)))
     assert sorted(row["first_name"] for row in rows) == sorted(EVERYBODY)
     assert len(sample.people) == len(rows)
+
+
+def test_filter_and_sort_by_what_is_hidden_leave_only_whom_one_may_see(sample):
+    staff = by_user(sample.users["staff"])
+
+    def names(**wanted):
+        return [row.first_name for row in people(staff, Wanted(**wanted)).rows]
+
+    assert len(names()) == 6
+    for filters in ({"status": "active"}, {"is_here": "1"}, {"employment_type": "permanent"}, {"reports_to": "9"}):
+        assert names(filters=filters) == ["Eli"], filters
+    assert names(sort="status") == ["Eli"]
+    assert names(filters={"status": "left"}) == []
+    assert {row.first_name for row in people(staff, Wanted()).rows if row.sees_employment} == {"Eli"}
