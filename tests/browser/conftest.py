@@ -90,13 +90,18 @@ def signed_in(chromium: Browser, served: str) -> Any:
     context = chromium.new_context()
     page = context.new_page()
     page.goto(f"{served}/login")
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    type_password(page)
     page.wait_for_url(re.compile("/admin/$"))
     state = context.storage_state()
     context.close()
     return state
+
+
+def type_password(page: Page) -> None:
+    """Fill in the sign-in form and send it."""
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import EMAIL, PASSWORD, Site, visiting
+from tests.browser.conftest import Site, type_password, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -23,9 +23,7 @@ def found_in_directory(page: Page, search: str) -> Any:
 def test_hr_signs_in_edits_a_person_and_sees_the_change_in_the_directory(chromium: Browser, site: Site) -> None:
     with visiting(chromium, site) as page:
         page.goto("/admin/employees/")
-        page.get_by_label("E-mail").fill(EMAIL)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        type_password(page)
         expect(page).to_have_url(f"{site.url}/admin/employees/")
 
         page.get_by_role("searchbox").fill("D-00012")
@@ -95,9 +93,7 @@ def test_two_people_editing_one_record_both_keep_what_they_typed(page: Page, sit
 def test_signing_out_ends_the_session(chromium: Browser, site: Site) -> None:
     with visiting(chromium, site) as page:
         page.goto("/login")
-        page.get_by_label("E-mail").fill(EMAIL)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        type_password(page)
         copied = page.context.storage_state()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("main").get_by_role("link", name="Sign in")).to_be_visible()

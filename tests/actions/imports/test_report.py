@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app.access.actor import operator
 from app.access.grants import Action, Scope, Subject
@@ -19,19 +19,6 @@ from app.people.employee import Employee, Status
 from app.people.history import Assignment, Pay
 from app.people.role import Role
 from tests.actions.imports.importing import HEAD, STAFF, count, imported, people, person, refusals, unresolved
-
-
-@pytest.fixture
-def statements(context):
-    """The SQL statements since the fixture, as a list that grows."""
-    found = []
-
-    def note(_connection, _cursor, sql, *_rest):
-        found.append(sql)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield found
-    event.remove(db.engine, "before_cursor_execute", note)
 
 
 class TestAwkwardList:
