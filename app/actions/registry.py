@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import IntegrityError
 
 from app.access.actor import Actor, refreshed
@@ -93,7 +94,10 @@ def run(
             value = named.function(fresh, **arguments)
             db.session.flush()
         if preview and len({(change.entity, change.id) for change in changes}) > PREVIEW_ROWS:
-            raise Invalid({"": f"This would change more than {PREVIEW_ROWS} records, too many to show beforehand."})
+            words = _l(
+                "This would change more than %(count)s records, too many to show beforehand.", count=PREVIEW_ROWS
+            )
+            raise Invalid({"": words})
         return Outcome(value, changes)
 
     try:

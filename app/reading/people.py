@@ -140,6 +140,7 @@ class Wanted:
     size: int = 50
     subject: Subject = Subject.DIRECTORY
     """The field group the list is about: the panel lists people whose employment may be seen."""
+    leaves_out_leavers: bool = False
 
     @property
     def order(self) -> Order:
@@ -213,6 +214,8 @@ def _ids(actor: Actor, wanted: Wanted, *conditions: ColumnElement[bool]) -> Sele
     """Return the SELECT of id and sort value of everybody in the list, rights and all."""
     subjects = {wanted.subject, GROUP_OF.get(wanted.sort, Subject.DIRECTORY)}
     asked: list[ColumnElement[bool]] = [*found_by(wanted.search), *conditions]
+    if wanted.leaves_out_leavers:
+        asked.append(Employee.status != Status.LEFT)
     for name, value in wanted.filters.items():
         chosen = FILTERS.get(name)
         if chosen is None:

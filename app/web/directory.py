@@ -26,7 +26,7 @@ def directory() -> str:
     """List the people who work here, found by `search`, or of one `department`."""
     search, department = request.args.get("search", "")[:200], request.args.get("department", "")
     filters = {"department": department} if department else {}
-    wanted = Wanted(search=search, filters=filters, place=asked_place(), size=PAGE_SIZE)
+    wanted = Wanted(search=search, filters=filters, place=asked_place(), size=PAGE_SIZE, leaves_out_leavers=True)
     found = people(actor(), wanted)
     return render_template(
         "web/directory.html",

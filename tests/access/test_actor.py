@@ -117,6 +117,11 @@ def test_account_without_employee_is_called_by_its_address(sample: Sample) -> No
     assert by_user(10**6) is None
 
 
+def test_employee_of_one_name_is_called_by_it(sample: Sample) -> None:
+    act("change_employee", employee_id=sample.people["Eli"], version=1, values={"last_name": ""})
+    assert by_user(sample.users["staff"]).name == "Eli"
+
+
 def test_whether_there_is_a_password_is_known(sample: Sample) -> None:
     assert by_user(sample.users["staff"]).has_password is False
     assert by_user(account("staff", "new@sample.example", password="walking in the rain")).has_password is True
@@ -172,6 +177,7 @@ def test_operator_may_everything_everywhere() -> None:
     who = operator()
     assert who.user_id is None
     assert who.employee_id is None
+    assert (who.name, who.email, who.access_role) == ("operator", "", "administrator")
     assert all(who.can_everywhere(action, subject) for action in Action for subject in Subject)
     assert refreshed(who) is who
 

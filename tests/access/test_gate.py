@@ -7,7 +7,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask import Flask
+from flask import Flask, session
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -16,7 +16,8 @@ from app.access.actor import by_user
 from app.access.gate import has_panels, safe_next
 from app.access.grants import Action, Scope, Subject
 from app.accounts import sessions
-from app.accounts.models import Session
+from app.accounts.models import Session, User
+from app.changes.transaction import write
 from app.core.problems import Busy
 from app.extensions import db
 from tests.browsing import Browser
@@ -133,8 +134,8 @@ def test_unknown_page_is_not_found_for_everybody(app: Flask, sample: Sample) -> 
 def test_cookie_with_another_token_is_a_stranger(app: Flask, sample: Sample, token: str) -> None:
     browser = Browser(app).sign_in(sample.users["administrator"])
     assert browser.get("/dashboard").status_code == 200
-    with browser.client.session_transaction() as session:
-        session["_user_id"] = token
+    with browser.client.session_transaction() as cookie:
+        cookie["_user_id"] = token
     assert browser.get("/dashboard").location.startswith("/login")
 
 
@@ -157,6 +158,28 @@ def test_panels_are_for_who_sees_more_than_themselves(
             assert has_panels(by_user(account(name, f"{number}@sample.example"))) is expected, (subject, scope)
         name = make_role("editor", {(Action.EDIT, Subject.EMPLOYMENT): Scope.ALL})
         assert has_panels(by_user(account(name, "e@sample.example"))) is False
+
+
+def test_signing_in_and_out_counts_for_the_rest_of_the_request(app: Flask, sample: Sample) -> None:
+    staff = sample.users["staff"]
+    with app.test_request_context("/"):
+        token = write(lambda: sessions.start(db.session.get_one(User, staff), None, None))
+        session["planted"] = "x"
+        who = gate.sign_in(token)
+        assert who.user_id == staff
+        assert gate.actor() == gate.actor_or_none() == who
+        assert session["_user_id"] == token
+        assert "planted" not in session
+        gate.sign_out()
+        assert gate.actor_or_none() is None
+        assert "_user_id" not in session
+
+
+def test_session_goes_along_to_another_address_and_browser(app: Flask, sample: Sample) -> None:
+    browser = Browser(app).sign_in(sample.users["staff"])
+    for number in range(3):
+        elsewhere = {"REMOTE_ADDR": f"192.0.2.{number}", "HTTP_USER_AGENT": f"Other/{number}"}
+        assert browser.get("/dashboard", environ_base=elsewhere).status_code == 200
 
 
 # How long they stay

@@ -48,8 +48,10 @@ def test_a_department_is_found_by_typing_and_the_change_begins_on_a_date(page: P
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("combobox", name="Department").fill("cartog")
     page.get_by_role("option", name="Cartography").click()
+    # The list closes first: what lies below it would otherwise be clicked where it no longer is.
+    expect(page.get_by_role("option", name="Cartography")).to_be_hidden()
     page.get_by_label("Change from a date").check()
-    page.get_by_label("From", exact=False).last.fill("2026-11-02")
+    page.locator("[name=valid_from]").fill("2026-11-02")
     page.get_by_role("button", name="Save").click()
 
     job_history = page.get_by_role("region", name="Job history")

@@ -136,6 +136,10 @@ def test_leaver_is_there_for_hr_and_for_nobody_else(sample, staff):
     assert staff.sign_in(sample.users["hr"]).get("/people/105").status_code == 200
 
 
+def test_directory_leaves_out_leavers_for_hr_as_well(sample, browser):
+    assert "Flo" not in found(browser.sign_in(sample.users["hr"]).get("/directory"))
+
+
 @pytest.mark.parametrize("number", ["1/2", "A 7", "100%", "Ä", "a?b#c", "%41", "..x", "李", "x" * 40, "&<b>", "1/2/3"])
 def test_any_number_makes_an_address(app, staff, number):
     with app.app_context():
