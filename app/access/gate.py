@@ -94,7 +94,7 @@ def safe_next(target: str | None) -> str | None:
 
     It has to begin with one slash (two, or a backslash, would name another host) and resolve to a route.
     """
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+    if not target or not target.startswith("/") or target.startswith("//"):
         return None
     path = unquote(urlsplit(target).path)
     if any(ord(c) < 32 or ord(c) == 127 or c == "\\" for c in target + path):
@@ -121,7 +121,7 @@ def _gate() -> Answer | None:
     query = request.query_string.decode(errors="replace")
     wanted = quote(request.path) + (f"?{query}" if query else "")
     following = safe_next(wanted) if request.method == "GET" else None
-    return redirect(url_for("auth.login", next=following) if following and following != "/" else url_for("auth.login"))
+    return redirect(url_for("auth.login", next=following))
 
 
 def _note_seen(response: Response) -> Response:

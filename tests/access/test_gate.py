@@ -31,6 +31,7 @@ GOOD = [
     "/directory?search=%0A",
     "/people/104",
     "/people/a/b",
+    "/people/a%20b%7E",
     "/people/%E5%B1%B1",
     "/people/a%3Fb%23c",
     "/people/50%25",
@@ -123,6 +124,12 @@ def test_stranger_is_sent_to_sign_in_and_told_where_to_go_on(browser: Browser, u
 def test_what_a_stranger_posted_is_not_gone_on_with(browser: Browser, url: str) -> None:
     answer = browser.client.post(url)
     assert (answer.status_code, answer.location) == (302, "/login")
+
+
+def test_address_that_is_no_text_is_no_fault(browser: Browser) -> None:
+    answer = browser.get("/directory", environ_overrides={"QUERY_STRING": "search=\xff"})
+    assert answer.status_code == 302
+    assert urlsplit(answer.location).path == "/login"
 
 
 def test_unknown_page_is_not_found_for_everybody(app: Flask, sample: Sample) -> None:
