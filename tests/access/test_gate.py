@@ -31,7 +31,7 @@ GOOD = [
     "/directory?search=%0A",
     "/people/104",
     "/people/a/b",
-    "/people/a%20b%7E",
+    "/people/a%20b",
     "/people/%E5%B1%B1",
     "/people/a%3Fb%23c",
     "/people/50%25",
