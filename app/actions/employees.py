@@ -67,7 +67,8 @@ def change_employee(
     person = loaded(Employee, employee_id)
     cleaned = _cleaned(values)
     changed = {field: value for field, value in cleaned.items() if getattr(person, field) != value}
-    for group in {GROUP_OF[field] for field in changed}:
+    # For every field, changed or not: who may not see one could guess it by trying.
+    for group in {GROUP_OF[field] for field in cleaned}:
         require(actor, Action.EDIT, group, employee_id)
     refuse_stale(person, version, cleaned)
     before = {field: getattr(person, field) for field in (*assignments.HELD, "hired_on", "left_on")}

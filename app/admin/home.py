@@ -57,6 +57,7 @@ class HrHome(AdminIndexView):
 
     def __init__(self) -> None:
         super().__init__(name=_l("HR home"), url="/admin")
+        self.static_folder = None  # its own scripts are not ours to serve
         self.panels: list[Panel] = []
 
     def is_for(self, who: Actor) -> bool:

@@ -167,7 +167,7 @@ def _send_request_id(response: Response) -> Response:
 def _log_request(answered: Answered) -> None:
     actor = getattr(g.get("_login_user"), "actor", None)
     # A page brings a dozen files along, which tell nothing.
-    say = log.debug if answered.endpoint in ("static", "admin.static") else log.info
+    say = log.debug if answered.endpoint == "static" else log.info
     say(
         "request",
         method=answered.method,

@@ -102,7 +102,8 @@ def _record(actor: Actor, condition: ColumnElement[bool], subject: Subject = Sub
         raise NotFound()
     person, department, role, first, last, manager_number = row[:6]
     sees = [group for group, may in zip(GROUPS, row[6:11], strict=True) if may]
-    edits = [group for group, may in zip(GROUPS, row[11:16], strict=True) if may]
+    # Who may change a group without seeing it would empty it unseen.
+    edits = [group for group, may in zip(GROUPS, row[11:16], strict=True) if may and group in sees]
     return Record(
         id=person.id,
         version=person.version,

@@ -76,7 +76,9 @@ def sign_in_link(token: str) -> Any:
             return render_template("web/link.html", name=owner.email)
         session_token = ways.with_link(token, request.remote_addr, _agent())
     except LinkFailed as failed:
-        return render_template("web/login.html", form=SignInForm(formdata=None), message=str(failed)), 410
+        # The form goes to its own page: sent back here, a right password would meet the dead link again.
+        form, action = SignInForm(formdata=None), url_for("auth.login")
+        return render_template("web/login.html", form=form, message=str(failed), action=action), 410
     previous = gate.actor_or_none()
     if previous is not None:
         _end(previous)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.access.actor import by_user
+from app.access.grants import Action, Scope, Subject
 from app.accounts.models import User
 from app.actions import Source, run
 from app.core.problems import Conflict, Forbidden, Invalid, NotFound
@@ -323,3 +324,16 @@ def test_account_without_an_employee_has_no_contact_to_change():
     stranger = by_user(account("staff", "new@sample.example"))
     with pytest.raises(Forbidden):
         run("change_own_contact", actor=stranger, source=Source.WEB, version=1, values={"phone": "1"})
+
+
+def test_field_that_may_not_be_changed_can_not_be_guessed_either(sample, make_role, context):
+    role = make_role(
+        "names only", {(Action.VIEW, Subject.DIRECTORY): Scope.ALL, (Action.EDIT, Subject.DIRECTORY): Scope.ALL}
+    )
+    actor = by_user(account(role, "names@sample.example"))
+    eli = sample.people["Eli"]
+    for guess in ("Note on Eli", "Something else"):
+        with pytest.raises(Forbidden):
+            run(
+                "change_employee", actor=actor, source=Source.PANEL, employee_id=eli, version=1, values={"notes": guess}
+            )

@@ -52,7 +52,6 @@ health.alive             GET  /healthz                                       200
 health.ready             GET  /readyz                                        200   200     200     200 200           200
 health.metrics           GET  /metrics                                       200   200     200     200 200           200
 static                   GET  /static/css/rollcall.css                       200   200     200     200 200           200
-admin.static             GET  /admin/static/admin/js/form.js                 302   200     200     200 200           200
 
 admin.index              GET  /admin/                                        302   403     200     200 200           200
 

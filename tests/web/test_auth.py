@@ -304,3 +304,9 @@ def test_administrator_makes_a_link_and_sees_it_once(app: Flask, ana: int, sampl
     assert "/sign-in/" not in administrator.get(f"/admin/users/details/?id={ana}").text.replace("sign-in-link", "")
     path = "/sign-in/" + shown[0].rpartition("/sign-in/")[2]
     assert Browser(app).submit(path).status_code == 303
+
+
+def test_sign_in_form_beside_a_dead_link_goes_to_its_own_page(browser: Browser) -> None:
+    page = browser.get("/sign-in/nothing")
+    assert page.status_code == 410
+    assert soup(page).select_one("main form")["action"] == "/login"
