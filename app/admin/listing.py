@@ -11,6 +11,7 @@ from app.access import gate
 from app.access.grants import Action
 from app.admin.declarations import Cell, Column, Filter
 from app.core.problems import Sentence
+from app.core.values import row_id
 from app.reading import lookups
 from app.reading.paging import Page, Place
 from app.ui.lists import asked_place, links
@@ -157,22 +158,19 @@ def _rows(panel: Panel, page: Page[Any]) -> list[Row]:
 
 def _filters(panel: Panel, asked: Asked, names: dict[str, str]) -> list[Shown]:
     filters: list[Filter] = panel._filters or []
-    wanted = [
-        (flt.lookup, int(value))
+    chosen: dict[str, tuple[str, int]] = {
+        flt.key_name: (flt.lookup, number)
         for flt in filters
-        if flt.lookup
-        and (value := asked.filters.get(flt.key_name, "")).isascii()
-        and value.isdigit()
-        and len(value) < 10
-    ]
-    labels = lookups.labels(gate.actor(), wanted) if wanted else {}
+        if flt.lookup and (number := row_id(asked.filters.get(flt.key_name, ""))) is not None
+    }
+    labels = lookups.labels(gate.actor(), chosen.values()) if chosen else {}
     made = []
     for flt in filters:
         value = asked.filters.get(flt.key_name, "")
         options = [(key, str(label)) for key, label in flt.choices()] if flt.choices else []
         words = dict(options).get(value, value)
-        if flt.lookup and value.isdigit():
-            words = labels.get((flt.lookup, int(value)), value)
+        if flt.key_name in chosen:
+            words = labels.get(chosen[flt.key_name], value)
         url = url_for("web.lookup", kind=flt.lookup) if flt.lookup else None
         made.append(Shown(names[flt.key_name], flt.name, flt.kind, value, options, url, words))
     return made

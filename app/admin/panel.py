@@ -22,6 +22,7 @@ from app.access.grants import Action, Subject
 from app.admin.declarations import Column, Entry, Filter
 from app.admin.listing import Asked, list_context
 from app.core.problems import Conflict, Invalid, NotFound, Sentence
+from app.core.values import row_id
 from app.reading import lookups
 from app.reading.paging import Page
 from app.ui.forms import Form, LookupField, as_typed
@@ -251,10 +252,10 @@ class Panel(BaseModelView):
         return actions.run(name, actor=gate.actor(), source=actions.Source.PANEL, **arguments).value
 
     def _asked_entry(self) -> Entry:
-        text = request.values.get("id", "")
-        if not (text.isascii() and text.isdigit() and len(text) < 10):
+        record_id = row_id(request.values.get("id", ""))
+        if record_id is None:
             raise NotFound()
-        return self.entry(int(text))
+        return self.entry(record_id)
 
     def _details_page(self, entry: Entry, **more: Any) -> str:
         page: str = self.render(

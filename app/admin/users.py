@@ -19,6 +19,7 @@ from app.accounts.sign_in import LINK_LIVES
 from app.admin.declarations import Cell, Column, Entry, ExtraAction, Filter, cell
 from app.admin.listing import Asked
 from app.admin.panel import Panel
+from app.core.values import row_id
 from app.reading import accounts as reading
 from app.reading.accounts import UserRow
 from app.reading.paging import Page
@@ -98,7 +99,7 @@ class UsersPanel(Panel):
         role = asked.filters.get("access_role", "")
         wanted = reading.Wanted(
             search=asked.search,
-            access_role_id=int(role) if role.isascii() and role.isdigit() and len(role) < 10 else None,
+            access_role_id=row_id(role),
             is_active={"1": True, "0": False}.get(asked.filters.get("is_active", "")),
             is_descending=asked.is_descending,
             place=asked.place,

@@ -21,6 +21,11 @@ LONGEST_TEXT = 16_000  # of four bytes each, still below what a TEXT of MySQL ho
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
+def row_id(text: str) -> int | None:
+    """Return the id that a URL or a form names; None for what can't be one (more digits than an id has, say)."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 class Unfit(ValueError):
     """A value that doesn't fit its column; its argument is the sentence for the field."""
 

@@ -18,6 +18,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import DateInput, EmailInput, NumberInput, TelInput
 
 from app.core.problems import Invalid
+from app.core.values import row_id
 from app.ui.labels import FIELDS, WORDS
 
 
@@ -35,8 +36,7 @@ class Form(FlaskForm):
 
     def made_from(self) -> int:
         """Return the version of the record that the form was made from; 0, which none has, for anything else."""
-        text = str(self["version"].data or "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        return row_id(str(self["version"].data or "")) or 0
 
     def typed(self, *names: str) -> dict[str, Any]:
         """Return what was typed into these fields."""
@@ -60,7 +60,8 @@ class LookupField(Field):
         if not valuelist:  # not sent at all, which is no wish to empty it
             return
         text = valuelist[0].strip()
-        self.data = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text or None
+        number = row_id(text)
+        self.data = text or None if number is None else number
 
 
 def text(name: str, *, required: bool = False, **options: Any) -> StringField:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import date
 
 import pytest
 
 from app.core.clock import today
-from app.core.problems import Conflict, Invalid, NotFound, Problem
+from app.core.problems import Conflict, Invalid, NotFound
 from app.extensions import db
 from app.people import assignments
 from app.people.department import Department
 from app.people.employee import Employee
 from app.people.role import Role
 from tests.sample import act
+from tests.threads import at_once
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -204,28 +204,6 @@ def test_closing_by_the_form_is_refused_while_people_are_there(sample, kind):
 
 
 # At once
-
-
-def at_once(app, *works):
-    """Run works at once, each in a context of its own; return what each raised or None."""
-    results, start = [None] * len(works), threading.Barrier(len(works))
-
-    def call(place, work):
-        with app.app_context():
-            start.wait()
-            try:
-                work()
-            except Problem as problem:
-                results[place] = problem
-            finally:
-                db.session.remove()
-
-    threads = [threading.Thread(target=call, args=pair) for pair in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def test_two_moves_at_once_never_close_a_circle(app):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import date
 
 import pytest
@@ -18,6 +17,7 @@ from app.extensions import db
 from app.people.employee import Employee
 from app.people.history import Assignment
 from tests.sample import act
+from tests.threads import at_once
 
 
 @pytest.fixture
@@ -184,29 +184,6 @@ def test_unforeseen_broken_constraint_is_a_neutral_sentence(named, caplog, monke
     assert len(sample.people) == 7
 
 
-def in_threads(app, *works):
-    """Run works at once, each in a context of its own; return what each gave back or raised."""
-    results = [None] * len(works)
-    start = threading.Barrier(len(works))
-
-    def call(place, work):
-        with app.app_context():
-            start.wait()
-            try:
-                results[place] = work()
-            except Exception as error:
-                results[place] = error
-            finally:
-                db.session.remove()
-
-    threads = [threading.Thread(target=call, args=pair) for pair in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
 def test_of_changes_from_the_same_version_one_is_saved_and_the_others_are_told(app, sample):
     bo = sample.people["Bo"]
 
@@ -215,7 +192,7 @@ def test_of_changes_from_the_same_version_one_is_saved_and_the_others_are_told(a
 
     for version in (1, 2, 3):
         phones = [f"+{version} {i}" for i in range(4)]
-        results = in_threads(app, *(change(version, phone) for phone in phones))
+        results = at_once(app, *(change(version, phone) for phone in phones))
         kinds = [type(result) for result in results]
         assert (kinds.count(int), kinds.count(Conflict)) == (1, 3), results
         with app.app_context():
@@ -231,7 +208,7 @@ def test_work_that_meets_another_is_repeated_until_it_fits(app, sample, named):
 
     bo = sample.people["Bo"]
     act("change_employee", employee_id=bo, version=1, values={"notes": "0"})
-    results = in_threads(app, *[lambda: act("count_up", employee_id=bo)] * 4)
+    results = at_once(app, *[lambda: act("count_up", employee_id=bo)] * 4)
     assert [r for r in results if isinstance(r, Exception)] == []
     assert one(bo).notes == "4"
 
@@ -240,7 +217,7 @@ def test_number_is_given_once_however_many_ask_at_once(app):
     def hire():
         return act("hire", values={"number": "7", "first_name": "X", "hired_on": date(2020, 1, 1)})
 
-    results = in_threads(app, *[hire] * 4)
+    results = at_once(app, *[hire] * 4)
     assert [type(r) for r in results].count(int) == 1, results
     refused = [r for r in results if isinstance(r, Invalid)]
     assert [list(r.errors) for r in refused] == [["number"]] * 3, results

@@ -83,6 +83,8 @@ def test_every_sort_is_offered_both_ways(hr):
         "page_size=1000000",
         "page_size=x",
         "flt0_nonsense=1",
+        "flt0_department=²",
+        "flt0_department=" + "9" * 5000,
         "flt=1",
         "flt0=1",
         "flt_=1",
