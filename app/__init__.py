@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import admin, commands, web
 from app.access.gate import init_gate
+from app.changes.tracking import init_tracking
 from app.core.database.engine import init_database
 from app.core.logs import init_logs
 from app.core.metrics import init_metrics
@@ -33,6 +34,7 @@ def create_app(config: Mapping[str, Any]) -> Flask:
     init_metrics(app, config)
     init_security(app)
     init_database(app, config)
+    init_tracking(app)
     migrate.init_app(app, db, directory=f"{app.root_path}/../migrations")
     cache.init_app(app, config={"CACHE_TYPE": "SimpleCache"})
     babel.init_app(app)

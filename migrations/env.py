@@ -3,7 +3,8 @@
 from alembic import context
 from flask import current_app
 
-from app.core.database.migration import configuration, only_one_at_a_time
+from app.changes import opening
+from app.core.database.migration import configuration, current, head, only_one_at_a_time
 from app.extensions import db
 
 options = configuration(current_app.extensions["migrate"].configure_args)
@@ -17,3 +18,6 @@ else:
         context.configure(connection=connection, **options)
         with context.begin_transaction():
             context.run_migrations()
+        connection.rollback()  # a transaction that found nothing to do still holds its lock
+        if current() == head():  # else the tables are not those that this code knows
+            opening.open_journal()

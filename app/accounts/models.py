@@ -56,7 +56,8 @@ class User(Tracked, Base):
 
     __tablename__ = "users"
     EMAIL_LENGTH = Employee.EMAIL_LENGTH
-    untold = frozenset({"email_key", "password_hash", "last_signed_in_at"})
+    untold = frozenset({"email_key", "password_hash", "last_signed_in_at", "looked_at"})
+    person_field = "employee_id"
 
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(String(EMAIL_LENGTH))
@@ -67,6 +68,7 @@ class User(Tracked, Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_signed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    looked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # until when they have seen what changed
 
     access_role: Mapped[AccessRole] = relationship()
     employee: Mapped[Employee | None] = relationship()

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, delete, select, update
 
 from app.accounts.models import Session, User
+from app.changes.tracking import KNOWINGLY
 from app.core.clock import now
 from app.extensions import db
 
@@ -48,7 +49,8 @@ def start(user: User, address: str | None, agent: str | None) -> str:
         )
     )
     # Not through the object: signing in must not make a form that edits this user stale.
-    db.session.execute(update(User).where(User.id == user.id).values(last_signed_in_at=at))
+    signed_in = update(User).where(User.id == user.id).values(last_signed_in_at=at)
+    db.session.execute(signed_in, execution_options={KNOWINGLY: True})
     db.session.execute(delete(Session).where(~is_live(at)))
     return token
 

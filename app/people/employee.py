@@ -50,6 +50,7 @@ class Employee(Tracked, Base):
     NOTES_LENGTH = 5000
     MOST_FTE = Decimal("1.5")
     untold = frozenset({"number_key", "name_key", "email_key"})
+    person_field = "id"
 
     id: Mapped[Id]
     number: Mapped[str] = mapped_column(String(NUMBER_LENGTH))

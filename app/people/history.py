@@ -29,6 +29,7 @@ class Assignment(Tracked, Base):
     """What a person did from one day to another: status, department, role and manager."""
 
     __tablename__ = "assignments"
+    person_field = "employee_id"
 
     id: Mapped[Id]
     employee_id: Mapped[int] = mapped_column(ForeignKey("employees.id", ondelete="RESTRICT"))
@@ -57,6 +58,7 @@ class Pay(Tracked, Base):
 
     __tablename__ = "pay"
     REASON_LENGTH = 200
+    person_field = "employee_id"
 
     id: Mapped[Id]
     employee_id: Mapped[int] = mapped_column(ForeignKey("employees.id", ondelete="RESTRICT"))

@@ -17,11 +17,11 @@ from app.access.grants import Action, Scope, Subject
 from app.accounts import sessions
 from app.accounts.models import AccessRole, GrantRow, Session, User
 from app.actions import Source, run
-from app.changes.transaction import write
 from app.core.problems import Forbidden
 from app.extensions import db
 from tests.clock import Clock
 from tests.sample import Sample, account, act
+from tests.writing import KNOWINGLY, write
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -99,7 +99,8 @@ def test_session_ends_when_idle_and_in_any_case(sample: Sample, clock: Clock) ->
 
 def test_disabled_account_is_nobody(sample: Sample, clock: Clock) -> None:
     token = token_of(sample.users["staff"])
-    db.session.execute(update(User).where(User.id == sample.users["staff"]).values(is_active=False))
+    disable = update(User).where(User.id == sample.users["staff"]).values(is_active=False)
+    db.session.execute(disable, execution_options=KNOWINGLY)
     assert by_session_token(token, clock.now()) is None
     assert by_user(sample.users["staff"]) is None
     db.session.rollback()
@@ -143,7 +144,8 @@ def test_grant_in_words_of_a_newer_version_is_no_right_and_no_fault(
     words = {"action": "view", "subject": "notes", "scope": "all"} | {field: word}
     with db.engine.begin() as connection:
         role_id = connection.execute(select(AccessRole.id).where(AccessRole.name == name)).scalar_one()
-        connection.execute(insert(GrantRow).values(access_role_id=role_id, version=1, **words))
+        row = insert(GrantRow).values(access_role_id=role_id, version=1, **words)
+        connection.execute(row, execution_options=KNOWINGLY)
     found = by_user(account(name, "n@sample.example"))
     assert dict(found.grants) == {(Action.VIEW, Subject.DIRECTORY): Scope.ALL}
 
@@ -209,7 +211,8 @@ def test_grant_taken_away_between_page_and_post_is_refused(sample: Sample, make_
             delete(GrantRow).where(
                 GrantRow.action == "edit",
                 GrantRow.access_role_id == select(AccessRole.id).where(AccessRole.name == "editor").scalar_subquery(),
-            )
+            ),
+            execution_options=KNOWINGLY,
         )
     assert who.can(Action.EDIT, Subject.DIRECTORY)
     with pytest.raises(Forbidden):

@@ -17,12 +17,12 @@ from app.access.gate import has_panels, safe_next
 from app.access.grants import Action, Scope, Subject
 from app.accounts import sessions
 from app.accounts.models import Session, User
-from app.changes.transaction import write
 from app.core.problems import Busy
 from app.extensions import db
 from tests.browsing import Browser
 from tests.clock import Clock
 from tests.sample import Sample, account
+from tests.writing import write
 
 GOOD = [
     "/",

@@ -23,6 +23,7 @@ from app.reading.people import FILTERS
 from tests.browsing import Browser
 from tests.rules.test_access_grid import WHO, browser_of, rows
 from tests.sample import Sample, account, act
+from tests.writing import commit
 
 GROUPS = (Subject.DIRECTORY, Subject.EMPLOYMENT, Subject.PRIVATE, Subject.COMPENSATION, Subject.NOTES)
 PEOPLE = ("Ada", "Bo", "Cy", "Dee", "Eli", "Flo", "Hana")
@@ -68,7 +69,7 @@ def secrets(app: Flask, sample: Sample) -> Sample:
                     valid_from=date(2022, 12, 1) if name != "Flo" else date(2018, 1, 1),
                 )
             )
-            db.session.commit()
+            commit()
     return sample
 
 

@@ -16,10 +16,10 @@ from app.accounts import sessions
 from app.accounts.administrators import administrators
 from app.accounts.models import AccessRole, Session, User
 from app.actions import Source, run
-from app.changes.transaction import write
 from app.core.problems import Forbidden, Invalid, NotFound
 from app.extensions import db
 from tests.sample import Sample, account, act
+from tests.writing import write
 
 ACCOUNTS = Subject.ACCOUNTS
 
@@ -139,7 +139,7 @@ def test_last_administrator_can_not_be_ended_demoted_deleted_nor_leave(context: 
         act("delete_user", user_id=ada, version=1)
     leaving = {"left_on": date(2026, 1, 1), "successor_id": sample.people["Bo"]}
     with pytest.raises(Invalid, match="last administrator"):
-        act("leave", employee_id=sample.people["Ada"], version=1, **leaving)
+        act("leave", employee_ids=[sample.people["Ada"]], version=1, **leaving)
     act("change_user", user_id=ada, version=1, values={"email": "ada@sample.example"})
     assert administrators() == [ada]
 

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from app.access.actor import by_session_token
 from app.accounts import sessions
 from app.accounts.models import Session, User
-from app.changes.transaction import write
 from app.extensions import db
 from tests.clock import Clock
 from tests.sample import Sample
+from tests.writing import commit, write
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -75,5 +75,5 @@ def test_sessions_of_a_deleted_account_go_with_it(sample: Sample) -> None:
     staff = sample.users["staff"]
     begin(staff)
     db.session.delete(db.session.get_one(User, staff))
-    db.session.commit()
+    commit()
     assert rows(staff) == []

@@ -20,6 +20,7 @@ from app.extensions import db
 from tests.clock import Clock
 from tests.hashing import CountingHasher
 from tests.sample import PASSWORD, account, act
+from tests.writing import KNOWINGLY, commit
 
 pytestmark = pytest.mark.usefixtures("context", "hasher")
 
@@ -358,8 +359,9 @@ def test_made_up_link_fails(ana: int, token: str) -> None:
 
 def test_link_of_a_disabled_account_fails(ana: int) -> None:
     token = link(ana)
-    db.session.execute(update(User).where(User.id == ana).values(is_active=False))
-    db.session.commit()
+    disable = update(User).where(User.id == ana).values(is_active=False)
+    db.session.execute(disable, execution_options=KNOWINGLY)
+    commit()
     with pytest.raises(LinkFailed):
         with_link(token, HERE, None)
 

@@ -10,10 +10,11 @@ from app.accounts import sessions, sign_in
 from app.accounts.models import AccessRole, Credential, Session, User
 from app.accounts.sign_in import LinkFailed
 from app.actions import Source, run
-from app.changes.transaction import write
+from app.core.clock import today
 from app.core.problems import Conflict, Forbidden, Invalid
 from app.extensions import db
 from tests.sample import PASSWORD, account, act
+from tests.writing import commit, write
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -108,7 +109,7 @@ def test_account_that_never_signed_in_is_deleted_and_any_other_ended(sample):
     staff, auditor = sample.users["staff"], sample.users["auditor"]
     session_of(auditor)
     db.session.get_one(User, auditor).last_signed_in_at = one(auditor).created_at
-    db.session.commit()
+    commit()
     assert act("delete_user", user_id=staff, version=1) is False
     assert act("delete_user", user_id=auditor, version=one(auditor).version) is True
     assert one(staff) is None
@@ -131,6 +132,16 @@ def test_stale_version_is_a_conflict(sample):
     assert conflict.value.theirs == {"email": "else@sample.example"}
     with pytest.raises(Conflict):
         act("delete_user", user_id=staff, version=1)
+
+
+def test_account_of_somebody_who_left_is_not_switched_on(sample):
+    act("leave", employee_ids=[sample.people["Eli"]], left_on=today())
+    with pytest.raises(Invalid) as error:
+        change(sample.users["staff"], is_active=True)
+    assert list(error.value.errors) == ["is_active"]
+    act("change_employee", employee_id=sample.people["Eli"], version=2, values={"status": "active", "left_on": None})
+    change(sample.users["staff"], is_active=True)
+    assert one(sample.users["staff"]).is_active
 
 
 def test_only_who_administers_accounts_makes_them_or_links(sample):

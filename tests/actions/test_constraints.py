@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts.models import AccessRole, GrantRow, User
 from app.actions.constraints import WORDS, as_problem
+from app.changes.tracking import KNOWINGLY
 from app.core.clock import now
 from app.core.database.faults import broken_constraint
 from app.extensions import db
@@ -16,6 +17,7 @@ from app.people.department import Department
 from app.people.employee import Employee
 from app.people.history import Assignment, Pay
 from app.people.role import Role
+from tests.writing import commit
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -125,12 +127,13 @@ def grant(access_role_id, **values):
 
 
 def test_each_broken_rule_is_named_by_the_engine_and_put_in_words(sample, database_engine):
-    db.session.execute(pay(employee_id=sample.people["Ada"], valid_from=date(2001, 1, 1)))
-    db.session.commit()
+    first = pay(employee_id=sample.people["Ada"], valid_from=date(2001, 1, 1))
+    db.session.execute(first, execution_options={KNOWINGLY: True})
+    commit()
     cases = broken(sample)
     for case, statement in cases.items():
         with pytest.raises(IntegrityError) as error:
-            db.session.execute(statement)
+            db.session.execute(statement, execution_options={KNOWINGLY: True})
         db.session.rollback()
         problem = as_problem(error.value)
         name = case.removesuffix(" deleted")

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
-from app.changes.transaction import write
 from app.core.database import engine
 from app.core.problems import OutcomeUnknown, Unavailable
 from app.extensions import db
@@ -18,6 +17,7 @@ from tests.changes.test_transaction import two_rows
 from tests.core.database.conftest import Served, note, scalar
 from tests.services.plugin import ProxiedDatabase
 from tests.services.proxy import Proxy
+from tests.writing import write
 
 
 def cut_at_commit(cut: Callable[[], object]) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete, insert, update
 
-from app.changes.tracking import Change, recording
-from app.changes.transaction import write
+from app.changes import transaction
+from app.changes.tracking import KNOWINGLY, Change, Operation, Untold, recording, tell_new
 from app.extensions import db
 from app.people.department import Department
 from app.people.employee import Employee, Status
+from app.people.history import Assignment
 from app.people.role import Role
+from tests.writing import write
 
 Told = dict[tuple[str, str], tuple[Any, Any]]
 
@@ -29,7 +33,11 @@ def told(work: Callable[[], object]) -> Told:
             db.session.flush()
         return changes
 
-    return {(change.entity, change.field): (change.before, change.after) for change in write(recorded)}
+    return {
+        (change.entity, field): (change.before.get(field), change.after.get(field))
+        for change in transaction.write(recorded)
+        for field in {**change.before, **change.after}
+    }
 
 
 @pytest.fixture
@@ -72,8 +80,8 @@ def test_ids_of_new_rows_are_told(context: Flask) -> None:
             db.session.flush()
         return changes
 
-    (change,) = write(work)
-    assert change.id == db.session.query(Role.id).scalar()
+    (change,) = transaction.write(work)
+    assert (change.id, change.operation) == (db.session.query(Role.id).scalar(), Operation.CREATE)
 
 
 def test_changed_field_tells_before_and_after_and_the_others_nothing(role_id: int) -> None:
@@ -172,15 +180,68 @@ def test_reference_set_through_the_other_record_is_told_as_its_id(role_id: int) 
     }
 
 
-def test_what_happens_outside_the_block_is_not_told(role_id: int) -> None:
-    def work() -> list[Change]:
-        with recording() as changes:
+def test_what_would_change_outside_the_block_is_refused(role_id: int) -> None:
+    def work() -> None:
+        with recording():
             pass
         role(role_id).level = 9
-        db.session.flush()
+
+    with pytest.raises(Untold, match="Role would change outside an action"):
+        transaction.write(work)
+    assert role(role_id).level == 3
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_bulk_statement_on_a_tracked_table_is_refused_inside_an_action_and_outside(
+    role_id: int, is_recorded: bool
+) -> None:
+    block = recording if is_recorded else nullcontext
+    for statement in (update(Role).values(level=9), delete(Role), insert(Role).values(title="x", version=1)):
+
+        def work(statement: Any = statement) -> None:
+            with block():
+                db.session.execute(statement)
+
+        with pytest.raises(Untold, match="bulk statement on roles"):
+            transaction.write(work)
+    assert [row.level for row in db.session.query(Role).all()] == [3]
+
+
+def test_bulk_statement_that_is_told_elsewhere_passes(role_id: int) -> None:
+    def work() -> None:
+        rows = [{"title": title, "title_key": title, "level": 2, "version": 1} for title in ("a", "b")]
+        db.session.connection().execute(insert(Role), rows, execution_options={KNOWINGLY: True})
+        tell_new(Role, Role.title_key.in_(["a", "b"]))
+
+    def recorded() -> list[Change]:
+        with recording() as changes:
+            work()
         return changes
 
-    assert write(work) == []
+    found = transaction.write(recorded)
+    assert [(change.operation, change.after) for change in found] == [
+        (Operation.CREATE, {"title": title, "level": 2}) for title in ("a", "b")
+    ]
+
+
+def test_whose_record_a_row_is_part_of_is_told(role_id: int) -> None:
+    def work() -> list[Change]:
+        with recording() as changes:
+            person = Employee(number="1", first_name="A", last_name="B", hired_on=date(2020, 1, 1))
+            db.session.add(person)
+            db.session.flush()
+            db.session.add(Assignment(employee_id=person.id, status=Status.ACTIVE, valid_from=date(2020, 1, 1)))
+            role(role_id).level = 4
+            db.session.flush()
+        return changes
+
+    found = {change.entity: (change.person_id, change.id) for change in transaction.write(work)}
+    person_id = found["employees"][1]
+    assert {name: pair[0] for name, pair in found.items()} == {
+        "employees": person_id,
+        "assignments": person_id,
+        "roles": None,
+    }
 
 
 def test_attempt_that_was_taken_back_tells_nothing(role_id: int) -> None:
@@ -197,8 +258,8 @@ def test_attempt_that_was_taken_back_tells_nothing(role_id: int) -> None:
                 raise StaleDataError
         return changes
 
-    (change,) = write(work)
-    assert (change.before, change.after) == (3, 5)
+    (change,) = transaction.write(work)
+    assert (change.before, change.after) == ({"level": 3}, {"level": 5})
 
 
 def test_version_moves_with_each_update(role_id: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import CheckConstraint, Column, Table, inspect, text
 
-from app.changes.tracking import Tracked
+from app.changes.tracking import KNOWINGLY, Tracked
 from app.extensions import db
 
 TABLES = sorted(db.metadata.tables)
@@ -37,7 +37,8 @@ def test_database_has_the_constraints_and_indexes_of_the_model_under_their_names
         if isinstance(one, CheckConstraint)
     }
     # MariaDB itself adds one, named like the column, to a JSON column.
-    json = {"custom", "limits"} if db.engine.dialect.name == "mysql" else set()
+    json = {column.name for column in table.columns if type(column.type).__name__ == "JSON"}
+    json = json if db.engine.dialect.name == "mysql" else set()
     assert named(inspector.get_check_constraints(name)) - json == checks
     assert named(inspector.get_foreign_keys(name)) == {str(key.name) for key in table.foreign_key_constraints}
     uniques = {str(one.name) for one in table.constraints if type(one).__name__ == "UniqueConstraint"}
@@ -73,6 +74,7 @@ def test_keys_compare_code_point_by_code_point(context: Flask, name: str) -> Non
 def test_text_sorts_and_compares_alike_on_every_engine(context: Flask) -> None:
     words = ["Ä", "Z", "a", "e\u0301", "zz", "ß", "é", "ǆ", "山", "田", "😀"]
     with db.engine.begin() as connection:
+        connection = connection.execution_options(**{KNOWINGLY: True})
         for word in words:
             row = {"title": word, "title_key": word, "version": 1}
             connection.execute(db.metadata.tables["roles"].insert(), row)
@@ -101,6 +103,7 @@ def test_id_of_a_deleted_row_is_not_given_again(context: Flask) -> None:
         assert table.dialect_kwargs["sqlite_autoincrement"], f"{table.name} would give ids again on SQLite"
     roles = db.metadata.tables["roles"]
     with db.engine.begin() as connection:
+        connection = connection.execution_options(**{KNOWINGLY: True})
         first = connection.execute(roles.insert().values(title="a", title_key="a", version=1)).inserted_primary_key
         connection.execute(roles.delete())
         second = connection.execute(roles.insert().values(title="a", title_key="a", version=1)).inserted_primary_key
@@ -109,4 +112,4 @@ def test_id_of_a_deleted_row_is_not_given_again(context: Flask) -> None:
     assert second[0] > first[0]
     if db.engine.dialect.name == "sqlite":
         found = db.session.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")).scalars()
-        assert set(found) == {table.name for table in tracked}
+        assert set(found) >= {table.name for table in tracked}

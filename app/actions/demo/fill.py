@@ -15,6 +15,7 @@ from app.actions.demo.managers import PRESENT, Ids, Managers, Places, is_as_plan
 from app.actions.demo.plan import DemoPlan, plan
 from app.actions.demo.records import DemoAssignment, DemoDepartment, DemoEmployee, number_of
 from app.actions.registry import Source, action, run
+from app.changes.tracking import KNOWINGLY, tell_new
 from app.core import clock, text
 from app.extensions import db
 from app.people.department import Department
@@ -78,15 +79,18 @@ def seed(
     # Made before any transaction is open; the actions find it in the plan's cache.
     segments = plan(**wanted).segments
     departments = roles = people = done = 0
+    set_id: int | None = None
     for position, segment in enumerate(segments):
         if _free_numbers(segment):
             if not people:
-                departments, roles = run("seed_demo_organisation", actor=actor, source=source, **wanted).value
-            people += run("seed_demo_people", actor=actor, source=source, **wanted, segment=position).value
+                made = run("seed_demo_organisation", actor=actor, source=source, **wanted)
+                (departments, roles), set_id = made.value, made.change_set_id
+            filled = run("seed_demo_people", actor=actor, source=source, within=set_id, **wanted, segment=position)
+            people, set_id = people + filled.value, filled.change_set_id
         done += len(segment)
         if progress:
             progress(done, employees)
-    run("seed_demo_leads", actor=actor, source=source, **wanted)
+    run("seed_demo_leads", actor=actor, source=source, within=set_id, **wanted)
     return Seeded(people, departments, roles, employees - people)
 
 
@@ -157,6 +161,8 @@ def seed_people(actor: Actor, employees: int, seed: int, today: date, segment: i
     ids: Ids = {number: at for number, at in db.session.execute(query)}
     _insert(Assignment, (row for p in people for row in _assignment_rows(p, ids, job)))
     _insert(Pay, (row for p in people for row in _pay_rows(p, ids)))
+    for model, column in ((Employee, Employee.id), (Assignment, Assignment.employee_id), (Pay, Pay.employee_id)):
+        tell_new(model, column.in_(ids.values()))
     # In the order of the index, whose pages are then each written once.
     words = sorted((word, ids[p.number]) for p in people for word in _words(p, emails[p.number]))
     _insert(SearchWord, ({"word": word, "employee_id": at, "field_group": "directory"} for word, at in words))
@@ -206,10 +212,10 @@ def _free_numbers(segment: Iterable[int]) -> list[int]:
 
 
 def _insert(model: type[Any], rows: Iterable[dict[str, Any]]) -> None:
-    """Insert rows in bulk, past the session, whose objects would take most of the time."""
+    """Insert rows in bulk, past the session, whose objects would take most of the time; `tell_new` tells of them."""
     values = list(rows)
     if values:
-        db.session.connection().execute(insert(model), values)
+        db.session.connection().execute(insert(model), values, execution_options={KNOWINGLY: True})
 
 
 def _department_ids(made: DemoPlan) -> Ids:

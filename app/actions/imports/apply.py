@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
@@ -21,6 +22,23 @@ SEGMENT = 1000
 Row = dict[str, Any]
 
 
+@dataclass(slots=True)
+class Whole:
+    """An import as one change set: each of its actions is a segment of the set that the first one began."""
+
+    actor: Actor
+    source: Source
+    change_set_id: int | None = None
+
+    def run(self, name: str, **arguments: Any) -> Any:
+        """Do an action of the import and return what it gave back."""
+        outcome = run(
+            name, actor=self.actor, source=self.source, part_of="import", within=self.change_set_id, **arguments
+        )
+        self.change_set_id = outcome.change_set_id
+        return outcome.value
+
+
 def apply_plan(actor: Actor, source: Source, plan: Plan) -> str | None:
     """Do what `plan` says, each segment in one transaction; its outcomes then say what became of each row.
 
@@ -33,12 +51,13 @@ def apply_plan(actor: Actor, source: Source, plan: Plan) -> str | None:
     last_links = [link for link in plan.links if is_leaving(link.outcome)]
     links = [link for link in plan.links if not is_leaving(link.outcome)]
     waiting = {outcome.row for outcome in pending}
+    whole = Whole(actor, source)
     try:
-        _make_organisation(actor, source, plan)
-        _import_people(actor, source, staying, waiting)
-        _link_managers(actor, source, plan, links)
-        _import_people(actor, source, _from_below(leaving), waiting)
-        _link_managers(actor, source, plan, last_links)
+        _make_organisation(whole, plan)
+        _import_people(whole, staying, waiting)
+        _link_managers(whole, plan, links)
+        _import_people(whole, _from_below(leaving), waiting)
+        _link_managers(whole, plan, last_links)
     except Problem as problem:
         for outcome in pending:
             if outcome.row in waiting:
@@ -53,17 +72,17 @@ def _is_pending(outcome: Outcome) -> bool:
     return outcome.kind is Kind.NEW or (outcome.kind is Kind.CHANGED and bool(changes))
 
 
-def _make_organisation(actor: Actor, source: Source, plan: Plan) -> None:
+def _make_organisation(whole: Whole, plan: Plan) -> None:
     for names in chunks(plan.new_departments, SEGMENT):
-        run("import_organisation", actor=actor, source=source, departments=names, roles=[])
+        whole.run("import_organisation", departments=names, roles=[])
     for names in chunks(plan.new_roles, SEGMENT):
-        run("import_organisation", actor=actor, source=source, departments=[], roles=names)
+        whole.run("import_organisation", departments=[], roles=names)
 
 
-def _import_people(actor: Actor, source: Source, outcomes: Iterable[Outcome], waiting: set[int]) -> None:
+def _import_people(whole: Whole, outcomes: Iterable[Outcome], waiting: set[int]) -> None:
     for segment in chunks(outcomes, SEGMENT):
         by_row = {outcome.row: outcome for outcome in segment}
-        done, errors = _write("import_people", actor, source, [_row(outcome) for outcome in segment])
+        done, errors = _write(whole, "import_people", [_row(outcome) for outcome in segment])
         for row, (person_id, version, number) in done.items():
             outcome = by_row[row]
             outcome.person_id, outcome.version, outcome.number = person_id, version, number
@@ -97,7 +116,7 @@ def _from_below(leaving: list[Outcome]) -> list[Outcome]:
     return sorted(leaving, key=lambda outcome: (-height(outcome), outcome.row))
 
 
-def _link_managers(actor: Actor, source: Source, plan: Plan, links: list[Link]) -> None:
+def _link_managers(whole: Whole, plan: Plan, links: list[Link]) -> None:
     """Link in the plan's order, above before below, so that a step on the way never makes a circle."""
     ids = {outcome.row: outcome.person_id for outcome in plan.outcomes}
     for segment in chunks(links, SEGMENT):
@@ -112,7 +131,7 @@ def _link_managers(actor: Actor, source: Source, plan: Plan, links: list[Link]) 
                 _give_up(plan, link, [_("The manager could not be imported.")])
             else:
                 rows.append({"row": link.outcome.row, "employee_id": link.outcome.person_id, "manager_id": manager_id})
-        done, errors = _write("import_managers", actor, source, rows)
+        done, errors = _write(whole, "import_managers", rows)
         for row, (_person_id, version, _number) in done.items():
             by_row[row].outcome.version = version
         for row, reasons in errors.items():
@@ -133,9 +152,7 @@ def _refuse(outcome: Outcome, reasons: list[str]) -> None:
     outcome.changes.clear()
 
 
-def _write(
-    name: str, actor: Actor, source: Source, rows: list[Row]
-) -> tuple[Mapping[int, tuple[int, int, str]], dict[int, list[str]]]:
+def _write(whole: Whole, name: str, rows: list[Row]) -> tuple[Mapping[int, tuple[int, int, str]], dict[int, list[str]]]:
     """Run the action on `rows`, again without those that break a rule; return what was written, and those by reason.
 
     A broken constraint of the database doesn't say whose row it was: then each row goes by itself.
@@ -146,7 +163,7 @@ def _write(
     while attempts:
         some = attempts.pop()
         try:
-            written |= run(name, actor=actor, source=source, rows=some).value
+            written |= whole.run(name, rows=some)
         except Invalid as invalid:
             broken = {
                 int(row): [str(words) for words in found] for row, found in invalid.errors.items() if row.isdigit()

@@ -5,12 +5,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.access.actor import operator
 from app.access.grants import Action, Scope, Subject
 from app.actions.imports.table import Unreadable
 from app.actions.registry import Source, run
+from app.changes.journal import ChangeSet, Segment
 from app.core.clock import today
 from app.core.problems import Forbidden
 from app.extensions import db
@@ -19,6 +20,7 @@ from app.people.employee import Employee, Status
 from app.people.history import Assignment, Pay
 from app.people.role import Role
 from tests.actions.imports.importing import HEAD, STAFF, count, imported, people, person, refusals, unresolved
+from tests.files import bytes_of
 
 
 class TestAwkwardList:
@@ -31,6 +33,15 @@ class TestAwkwardList:
         assert report["counts"] == {"new": 0, "changed": 0, "unchanged": 25, "refused": 0}
         assert [tuple(row) for row in db.session.execute(select(Employee.__table__))] == before
         assert (count(Assignment), count(Pay)) == (25, 25)
+
+    def test_one_import_is_one_change_set_of_many_segments(self, context):
+        before = db.session.scalar(select(func.max(ChangeSet.id))) or 0
+        imported(STAFF)
+        (made,) = db.session.scalars(select(ChangeSet).where(ChangeSet.id > before))
+        counts = db.session.scalars(select(Segment.count).where(Segment.change_set_id == made.id)).all()
+        assert (made.action, made.source) == ("import", "cli")
+        assert len(counts) > 1
+        assert sum(counts) >= 25 * 3
 
     def test_dry_run_writes_nothing_and_says_the_same(self, context):
         dry = imported(STAFF, is_dry_run=True)
@@ -91,7 +102,7 @@ class TestAwkwardList:
         rows = (db.session.execute(select(table)).all() for table in db.metadata.sorted_tables)
         stored = repr(list(rows)).encode()
         if db.engine.dialect.name == "sqlite":
-            stored += b"".join(path.read_bytes() for path in Path(db.engine.url.database).parent.glob("*sqlite3*"))
+            stored += b"".join(map(bytes_of, Path(db.engine.url.database).parent.glob("*sqlite3*")))
         assert b"Quill" in stored
         for words in (b"Polka", b"Tartan", b"Zebra", b"Two or more", b"Citizen", b"Married", b"Diversity", b"Exceeds"):
             assert words not in stored

@@ -8,7 +8,6 @@ import pytest
 from bs4 import BeautifulSoup
 from werkzeug.test import TestResponse
 
-from app.changes.transaction import write
 from app.core.database import engine
 from app.core.problems import Unavailable
 from app.extensions import db
@@ -16,6 +15,7 @@ from tests.core.database.conftest import Served, note, scalar
 from tests.services.plugin import ProxiedDatabase
 from tests.services.proxy import Proxy
 from tests.services.server import Server
+from tests.writing import write
 
 CONNECTION_ID = {"mysql": "SELECT CONNECTION_ID()", "postgresql": "SELECT pg_backend_pid()"}
 

@@ -14,6 +14,7 @@ from app.core.database.faults import broken_constraint
 from app.extensions import db
 from tests.applications import application
 from tests.migrations.rows import fill
+from tests.writing import KNOWINGLY
 
 Row = dict[str, str]
 
@@ -46,6 +47,29 @@ SESSION = {**TOKEN, "last_seen_at": "'2020-01-01'", "expires_at": "'2020-01-01'"
 CREDENTIAL = {**TOKEN, "kind": "'sign_in_link'"}
 API_TOKEN = {**TOKEN, "name": "'x'"}
 WORD = {"word": "'x'", "employee_id": "100", "field_group": "'directory'"}
+CHANGE_SET = {"at": "'2020-01-01'", "action": "'hire'", "source": "'cli'"}
+SEGMENT = {"change_set_id": "1", "number": "99", "at": "'2020-01-01'", "count": "0", "content_hash": f"'{'d' * 64}'"}
+CHANGE = {
+    "segment_id": "1",
+    "entity": "'roles'",
+    "row_id": "1",
+    "operation": "'create'",
+    "fields": "' title '",
+    "digest": f"'{'d' * 64}'",
+}
+
+JOB = {
+    "action": "'transfer'",
+    "source": "'cli'",
+    "state": "'waiting'",
+    "not_before": "'2020-01-01'",
+    "attempts": "0",
+    "resume": "0",
+    "done": "0",
+    "is_cancel_asked": "FALSE",
+    "created_at": "'2020-01-01'",
+}
+LEASE = {"job_id": "101", "lease": "'x'", "leased_until": "'2020-01-01'"}
 
 # Constraint, table, a good row, and what makes it a bad one.
 BROKEN = [
@@ -103,6 +127,14 @@ BROKEN = [
     ("uq_api_tokens_token_hash", "api_tokens", API_TOKEN, {"token_hash": f"'{'b' * 64}'"}),
     ("fk_api_tokens_user_id", "api_tokens", API_TOKEN, {"user_id": "99"}),
     ("fk_search_words_employee_id", "search_words", WORD, {"employee_id": "99"}),
+    ("fk_change_sets_undoes_id", "change_sets", CHANGE_SET, {"undoes_id": "99"}),
+    ("fk_segments_change_set_id", "segments", SEGMENT, {"change_set_id": "99"}),
+    ("uq_segments_change_set_id_number", "segments", SEGMENT, {"number": "1"}),
+    ("fk_changes_segment_id", "changes", CHANGE, {"segment_id": "99999"}),
+    ("ck_changes_operation", "changes", CHANGE, {"operation": "'undo'"}),
+    ("ck_jobs_state", "jobs", JOB, {"state": "'asleep'"}),
+    ("uq_jobs_key", "jobs", JOB, {"key": "'transfer@2026-11-21'"}),
+    ("fk_job_leases_job_id", "job_leases", LEASE, {"job_id": "99"}),
 ]
 
 
@@ -113,6 +145,8 @@ def filled(make_database: Callable[[], str], database_url: str) -> Iterator[Flas
         with app.app_context():
             upgrade()
             fill()
+            with db.engine.begin() as connection:
+                put(connection, "jobs", {"id": "101", **JOB})  # one that nobody has taken yet
         yield app
 
 
@@ -152,7 +186,8 @@ def test_database_refuses_what_breaks_a_constraint_and_the_error_names_it(
             savepoint.rollback()
     with pytest.raises(IntegrityError) as caught:
         put(connection, table, good | bad)
-    is_silent = connection.dialect.name == "sqlite" and constraint.startswith("fk_")
+    # Of a foreign key SQLite doesn't say which; in the journal a trigger comes before the constraint.
+    is_silent = connection.dialect.name == "sqlite" and constraint.startswith(("fk_", "uq_segments_"))
     assert broken_constraint(caught.value) == ("" if is_silent else constraint)
 
 
@@ -173,9 +208,9 @@ def test_what_belongs_to_an_account_goes_with_it(connection: Connection) -> None
 def test_what_somebody_entered_is_not_taken_for_the_name_of_a_constraint(connection: Connection, entered: str) -> None:
     row = {"title": entered, "title_key": entered, "version": 1}
     roles = db.metadata.tables["roles"]
-    connection.execute(roles.insert(), row)
+    connection.execute(roles.insert(), row, execution_options=KNOWINGLY)
     with pytest.raises(IntegrityError) as caught:
-        connection.execute(roles.insert(), row)
+        connection.execute(roles.insert(), row, execution_options=KNOWINGLY)
     assert broken_constraint(caught.value) == "uq_roles_title_key"
 
 

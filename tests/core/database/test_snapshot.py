@@ -6,11 +6,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app.changes.transaction import write
 from app.extensions import db
 from tests.browsing import Browser
 from tests.core.database.conftest import scalar
 from tests.sample import Sample, act
+from tests.writing import write
 
 TITLES = "SELECT COUNT(*) FROM roles"
 

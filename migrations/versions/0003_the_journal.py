@@ -1,0 +1,218 @@
+"""The journal, which nothing but an erasure changes, and who may read it.
+
+Number 0003, after 0002.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
+
+from app.core.database.migration import forget_revision, note_revision
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
+READERS = ("administrator", "hr", "auditor")
+SENTENCE = "The journal is never changed."
+# What an erasure empties; every other column has to stay as it is.
+EMPTIED = {
+    "change_sets": ("arguments", "reason", "address"),
+    "segments": (),
+    "changes": ("before", "after", "salt"),
+}
+COLUMNS = {
+    "change_sets": ("id", "at", "actor_id", "session_id", "action", "source", "request_id", "undoes_id"),
+    "segments": ("id", "change_set_id", "number", "at", "count", "content_hash"),
+    "changes": ("id", "segment_id", "entity", "row_id", "person_id", "operation", "fields", "digest"),
+}
+
+
+def key_string(length: int) -> Any:
+    """Return a text type that compares code point by code point on every engine."""
+    binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return (
+        sa.String(length)
+        .with_variant(binary, "mysql", "mariadb")
+        .with_variant(sa.String(length, collation="C"), "postgresql")
+    )
+
+
+def moment() -> Any:
+    """Return a date and time with microseconds."""
+    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+def upgrade() -> None:
+    forget_half_done()
+    op.create_table(
+        "change_sets",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", moment(), nullable=False),
+        sa.Column("actor_id", sa.Integer(), nullable=True),
+        sa.Column("session_id", sa.Integer(), nullable=True),
+        sa.Column("action", key_string(60), nullable=False),
+        sa.Column("arguments", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("source", key_string(20), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("request_id", key_string(64), nullable=True),
+        sa.Column("address", sa.String(length=45), nullable=True),
+        sa.Column("undoes_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["undoes_id"], ["change_sets.id"], name="fk_change_sets_undoes_id", ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_change_sets"),
+        sqlite_autoincrement=True,
+        **TABLE,
+    )
+    op.create_index("ix_change_sets_at", "change_sets", ["at"])
+    op.create_index("ix_change_sets_actor_id", "change_sets", ["actor_id"])
+    op.create_index("ix_change_sets_undoes_id", "change_sets", ["undoes_id"])
+
+    op.create_table(
+        "segments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("change_set_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", moment(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("content_hash", key_string(64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["change_set_id"], ["change_sets.id"], name="fk_segments_change_set_id", ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_segments"),
+        sa.UniqueConstraint("change_set_id", "number", name="uq_segments_change_set_id_number"),
+        sqlite_autoincrement=True,
+        **TABLE,
+    )
+
+    op.create_table(
+        "changes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("segment_id", sa.Integer(), nullable=False),
+        sa.Column("entity", key_string(40), nullable=False),
+        sa.Column("row_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=True),
+        sa.Column(
+            "operation",
+            sa.Enum(
+                "create", "update", "delete", "erase",
+                name="operation", native_enum=False, create_constraint=True, length=20,
+            ),
+            nullable=False,
+        ),
+        sa.Column("fields", sa.String(length=1000), nullable=False),
+        sa.Column("before", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("after", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("salt", key_string(32), nullable=True),
+        sa.Column("digest", key_string(64), nullable=False),
+        sa.ForeignKeyConstraint(["segment_id"], ["segments.id"], name="fk_changes_segment_id", ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id", name="pk_changes"),
+        sqlite_autoincrement=True,
+        **TABLE,
+    )  # fmt: skip
+    op.create_index("ix_changes_segment_id", "changes", ["segment_id"])
+    op.create_index("ix_changes_entity_row_id", "changes", ["entity", "row_id"])
+    op.create_index("ix_changes_person_id", "changes", ["person_id"])
+
+    op.add_column("users", sa.Column("looked_at", moment(), nullable=True))
+    for statement in triggers():
+        op.execute(statement)
+    for name in READERS:
+        op.execute(
+            "INSERT INTO grants (access_role_id, action, subject, scope, version) "  # noqa: S608 constants from above
+            f"SELECT id, 'view', 'journal', 'all', 1 FROM access_roles WHERE name = '{name}'"
+        )
+    note_revision(3, oldest_code=3)
+
+
+def downgrade() -> None:
+    for name in READERS:
+        op.execute(
+            "DELETE FROM grants WHERE subject = 'journal' AND access_role_id IN "  # noqa: S608
+            f"(SELECT id FROM access_roles WHERE name = '{name}')"
+        )
+    is_mysql = op.get_context().dialect.name == "mysql"
+    for table in reversed(EMPTIED):
+        op.drop_table(table, if_exists=is_mysql)  # and its triggers with it
+    if op.get_context().dialect.name == "postgresql":
+        for table in EMPTIED:
+            op.execute(f"DROP FUNCTION keep_{table}()")
+    with op.batch_alter_table("users") as users:
+        users.drop_column("looked_at")
+    forget_revision(3)
+
+
+def forget_half_done() -> None:
+    """Remove what an earlier try left behind that died halfway: MySQL commits each statement by itself."""
+    if op.get_context().dialect.name != "mysql" or op.get_context().as_sql:
+        return
+    for table in reversed(EMPTIED):
+        op.drop_table(table, if_exists=True)
+    columns = sa.inspect(op.get_bind()).get_columns("users")
+    if any(column["name"] == "looked_at" for column in columns):
+        op.drop_column("users", "looked_at")
+    op.execute("DELETE FROM grants WHERE subject = 'journal'")
+
+
+def triggers() -> list[str]:
+    """Return the triggers that refuse to change or delete rows, but for an erasure that only empties."""
+    make = {"sqlite": _sqlite, "mysql": _mysql, "postgresql": _postgresql}[op.get_context().dialect.name]
+    return [statement for table in EMPTIED for statement in make(table)]
+
+
+def _sqlite(table: str) -> list[str]:
+    same = " AND ".join(f'NEW."{name}" IS OLD."{name}"' for name in COLUMNS[table])
+    empty = " AND ".join(f'(NEW."{name}" IS NULL OR NEW."{name}" IS OLD."{name}")' for name in EMPTIED[table])
+    allowed = f"{same} AND {empty}" if empty else "0"
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
+    taken = "id = NEW.id"
+    if table == "segments":
+        taken += " OR (change_set_id = NEW.change_set_id AND number = NEW.number)"
+    return [
+        f"CREATE TRIGGER keep_{table}_update BEFORE UPDATE ON {table} WHEN NOT ({allowed}) {refuse}",
+        f"CREATE TRIGGER keep_{table}_delete BEFORE DELETE ON {table} {refuse}",
+        # INSERT OR REPLACE deletes without the trigger above being asked.
+        f"CREATE TRIGGER keep_{table}_replace BEFORE INSERT ON {table} "  # noqa: S608 names from above
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {taken}) {refuse}",
+    ]
+
+
+def _mysql(table: str) -> list[str]:
+    """Return triggers of one statement each: a client that runs printed SQL ends a statement at the first semicolon."""
+    # By their bytes: the collations take “A” for “a”, and “a ” for “a”.
+    same = " AND ".join(f"HEX(NEW.`{name}`) <=> HEX(OLD.`{name}`)" for name in COLUMNS[table])
+    empty = " AND ".join(
+        f"(NEW.`{name}` IS NULL OR HEX(NEW.`{name}`) <=> HEX(OLD.`{name}`))" for name in EMPTIED[table]
+    )
+    refuse = f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{SENTENCE}'"
+    # Without BEGIN and IF there is no SIGNAL under a condition, but two rows where one value is wanted are an error in
+    # every mode; NULL where none is allowed would be 0 under IGNORE.
+    update = f"SET NEW.id = IF({same} AND {empty}, NEW.id, (SELECT 1 UNION SELECT 2))" if empty else refuse
+    return [
+        f"CREATE TRIGGER keep_{table}_update BEFORE UPDATE ON {table} FOR EACH ROW {update}",
+        f"CREATE TRIGGER keep_{table}_delete BEFORE DELETE ON {table} FOR EACH ROW {refuse}",
+    ]
+
+
+def _postgresql(table: str) -> list[str]:
+    same = " AND ".join(f'NEW."{name}" IS NOT DISTINCT FROM OLD."{name}"' for name in COLUMNS[table])
+    # Of two JSON values PostgreSQL can't say whether they are equal, of two texts it can.
+    empty = " AND ".join(
+        f'(NEW."{name}" IS NULL OR NEW."{name}"::text IS NOT DISTINCT FROM OLD."{name}"::text)'
+        for name in EMPTIED[table]
+    )
+    allowed = f"{same} AND {empty}" if empty else "FALSE"
+    return [
+        f"CREATE FUNCTION keep_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF TG_OP = 'UPDATE' THEN IF {allowed} THEN RETURN NEW; END IF; END IF; "
+        f"RAISE EXCEPTION '{SENTENCE}'; END $$",
+        f"CREATE TRIGGER keep_{table}_rows BEFORE UPDATE OR DELETE ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION keep_{table}()",
+        f"CREATE TRIGGER keep_{table}_all BEFORE TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION keep_{table}()",
+    ]
