@@ -20,6 +20,7 @@ from app.extensions import db
 from tests.applications import application, migrate
 from tests.services.process import free_port
 from tests.services.server import Server
+from tests.writing import commit
 
 ROOT = Path(__file__).parents[2]
 GOOD_KEY = "0123456789abcdef" * 4
@@ -126,7 +127,7 @@ def test_newer_database_is_a_warning_as_long_as_it_takes_this_code(
             later = {"number": HEAD + 1, "revision": "later", "oldest_code": oldest_code, "applied_at": now()}
             db.session.execute(insert(SchemaState).values(later))
             db.session.execute(text("UPDATE alembic_version SET version_num = 'later'"))
-            db.session.commit()
+            commit()
         assert ids(app) == found
 
 

@@ -17,11 +17,11 @@ from app.access.actor import operator
 from app.accounts import sessions
 from app.accounts.models import User
 from app.actions.registry import Source
-from app.changes.transaction import write
 from app.core.logs import current_request_id
 from app.extensions import db
 from app.reading import named
 from tests.applications import application, migrate
+from tests.writing import write
 
 Captured = pytest.CaptureFixture[str]
 
@@ -109,6 +109,33 @@ def test_token_of_a_sign_in_link_is_not_logged(make_app: Callable[..., Flask], c
     found = lines(capsys)
     assert "SeCrEt" not in str(found)
     assert [line["path"] for line in found if line["event"] == "request"] == ["/sign-in/…"] * 2 + ["/sign-in/…/"]
+
+
+@pytest.mark.parametrize("number", ["4711", "A%204711", "A%22-4711", "A/4711", "4711/"])
+def test_number_of_a_person_is_not_logged(make_app: Callable[..., Flask], capsys: Captured, number: str) -> None:
+    make_app().test_client().get(f"/people/{number}?search=4711")
+    found = lines(capsys)
+    assert "4711" not in str(found)
+    assert [line["path"].rstrip("/") for line in found if line["event"] == "request"] == ["/people/…"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "(1366, \"Incorrect integer value: 'Ana' for column `x`.`employees`.`fte` at row 1\")",
+        "(1062, \"Duplicate entry 'Ana' for key 'uq_employees_number_key'\")",
+        'invalid input syntax for type integer: "Ana"\nLINE 1: SELECT',
+        "DETAIL:  Key (number_key)=(Ana) already exists.",
+    ],
+)
+def test_values_in_the_words_of_a_driver_are_not_logged(
+    make_app: Callable[..., Flask], capsys: Captured, words: str
+) -> None:
+    with make_app().app_context():
+        logging.getLogger("app").error("%s", words)
+    (line,) = lines(capsys)
+    assert "Ana" not in str(line)
+    assert words[:8] in line["event"]
 
 
 @pytest.mark.parametrize("kind", ["json", "console"])

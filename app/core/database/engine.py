@@ -124,16 +124,21 @@ def end_transaction() -> None:
 
 
 def _private_file(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
-    """Make a new database file that only its owner may read; SQLite gives the files beside it the same mode."""
+    """Make a new database file that only its owner may read; SQLite gives the files beside it the same mode.
+
+    One that is there is not opened: closing it again would let go of this process's locks on it, and another process
+    that ends would take itself for the last and remove the write-ahead log, with what we write from then on.
+    """
     path = str(arguments[0])
     if path and not path.startswith((":memory:", "file:")):
         with suppress(OSError):  # SQLite itself says what is wrong with the place
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("foreign_keys = ON", "journal_mode = WAL"):  # how long to wait for a lock is the driver's `timeout`
+    # How long to wait for a lock is the driver's `timeout`. What is deleted is overwritten: an erasure counts on it.
+    for pragma in ("foreign_keys = ON", "journal_mode = WAL", "secure_delete = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,6 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from app.changes.transaction import write
 from app.core.database import engine
 from app.core.database.engine import database_url
 from app.extensions import db
@@ -23,6 +24,7 @@ from tests.core.database.conftest import Served, note, scalar
 from tests.services.plugin import ProxiedDatabase
 from tests.services.proxy import Proxy
 from tests.services.server import Server
+from tests.writing import commit, write
 
 
 def variables() -> dict[str, str]:
@@ -33,8 +35,9 @@ def variables() -> dict[str, str]:
 def test_every_connection_has_our_settings(context: Flask) -> None:
     wanted: dict[str, str]
     if db.engine.dialect.name == "sqlite":
-        found = {name: str(scalar(f"PRAGMA {name}")) for name in ("foreign_keys", "journal_mode", "busy_timeout")}
-        wanted = {"foreign_keys": "1", "journal_mode": "wal", "busy_timeout": str(engine.REQUEST.lock * 1000)}
+        wanted = {"foreign_keys": "1", "journal_mode": "wal", "secure_delete": "1"}
+        wanted["busy_timeout"] = str(engine.REQUEST.lock * 1000)
+        found = {name: str(scalar(f"PRAGMA {name}")) for name in wanted}
     elif db.engine.dialect.name == "mysql":
         found = variables()
         wanted = {
@@ -133,7 +136,7 @@ def test_two_applications_in_one_process_share_nothing(tmp_path: Path, proxied_d
                 with (one, two, three)[number - 1].app_context():  # another's session doesn't end or see this one's
                     scalar("SELECT 1")
                     db.session.rollback()
-                db.session.commit()
+                commit()
         for app in (one, two, three):
             with app.app_context():
                 words[db.engine] = db.session.execute(text("SELECT title FROM roles")).scalars().all()
@@ -187,3 +190,22 @@ def test_a_new_sqlite_database_is_for_its_owner_only(tmp_path: Path) -> None:
     with application(f"sqlite:///{file}") as app:
         migrate(app)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_another_program_that_ends_leaves_us_the_write_ahead_log(tmp_path: Path) -> None:
+    path = tmp_path / "staff.sqlite3"
+
+    def elsewhere(statement: str) -> str:
+        """Return what a statement gives in a program of its own, which then ends."""
+        words = f"import sqlite3; print(sqlite3.connect({str(path)!r}).execute({statement!r}).fetchone()[0])"
+        return subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.strip()
+
+    with application(f"sqlite:///{path}") as app, app.app_context():
+        with db.engine.begin() as connection:
+            connection.execute(text("CREATE TABLE notes (word TEXT)"))
+        with db.engine.connect() as first, db.engine.connect() as second:  # made while the first holds its locks
+            assert [one.execute(text("SELECT COUNT(*) FROM notes")).scalar() for one in (first, second)] == [0, 0]
+        elsewhere("SELECT COUNT(*) FROM notes")
+        with db.engine.begin() as connection:
+            connection.execute(text("INSERT INTO notes VALUES ('kept')"))
+        assert elsewhere("SELECT word FROM notes") == "kept"
