@@ -38,7 +38,7 @@ def change(employee_id, valid_from=None, **values):
 
 def leave(employee_id, left_on=TODAY, **more):
     """Record a leaving as of now."""
-    return act("leave", employee_id=employee_id, version=one(employee_id).version, left_on=left_on, **more)
+    return act("leave", employee_ids=[employee_id], version=one(employee_id).version, left_on=left_on, **more)
 
 
 def hire(number="1", **values):
@@ -51,3 +51,9 @@ def refused(work, *arguments, **values):
     with pytest.raises(Invalid) as error:
         work(*arguments, **values)
     return {field: " ".join(str(s) for s in sentences) for field, sentences in error.value.errors.items()}
+
+
+def planned(employee_id):
+    """Return the ids of the stretches that lie ahead."""
+    db.session.rollback()
+    return [row.id for row in assignments.of(employee_id) if row.valid_from > today()]

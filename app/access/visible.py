@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.access.actor import Actor
@@ -53,6 +55,15 @@ def may(actor: Actor, action: Action, subject: Subject, employee_id: int) -> boo
 def require(actor: Actor, action: Action, subject: Subject, employee_id: int) -> None:
     """Raise `Forbidden` unless `actor` has this right on this person."""
     if not may(actor, action, subject, employee_id):
+        raise Forbidden()
+
+
+def require_all(actor: Actor, action: Action, subject: Subject, employee_ids: Collection[int]) -> None:
+    """Raise `Forbidden` unless `actor` has this right on each of these people; one question for all of them."""
+    if actor.can_everywhere(action, subject):
+        return
+    query = select(func.count()).where(Employee.id.in_(employee_ids), reach(actor, action, subject))
+    if db.session.execute(query).scalar_one() < len(set(employee_ids)):
         raise Forbidden()
 
 

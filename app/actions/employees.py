@@ -1,9 +1,9 @@
-"""What happens to people: hired, corrected, changed, left, removed."""
+"""What happens to records of people: made, corrected, changed, removed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -12,16 +12,16 @@ from sqlalchemy import delete, select
 from app.access.actor import Actor
 from app.access.grants import FIELDS, GROUP_OF, OWN_CONTACT, Action, Subject
 from app.access.visible import require
-from app.accounts import sessions
-from app.accounts.administrators import refuse_last_administrator
 from app.accounts.models import User
-from app.actions.guard import chosen, loaded, refuse_stale
+from app.actions.guard import loaded, merged, refuse_stale
+from app.actions.leaving import end_ties
+from app.actions.people import as_day
 from app.actions.registry import action
-from app.core.clock import today
 from app.core.problems import Forbidden, Invalid, Sentence
 from app.core.values import clean
 from app.extensions import db
-from app.people import assignments, rules
+from app.people import assignments, pay, rules, stretches
+from app.people.assignments import DAY, HELD, PLACE
 from app.people.employee import Employee, Status
 from app.people.history import Assignment, Pay
 from app.people.search import SearchWord
@@ -41,14 +41,12 @@ def hire(actor: Actor, values: Mapping[str, Any]) -> int:
         actor.require(Action.EDIT, group)
     cleaned.setdefault("status", Status.ACTIVE)
     person = Employee(**{k: v for k, v in cleaned.items() if v is not None})
-    _check(person)
+    _check(person, {field: getattr(person, field) for field in PLACE if person.status is not Status.LEFT})
     db.session.add(person)
     db.session.flush()
-    assignments.begin(person, person.hired_on)
-    if person.status is Status.LEFT:
-        assert person.left_on is not None
-        db.session.flush()
-        assignments.end(person, person.left_on)
+    history = [assignments.begin(person, person.hired_on)]
+    if person.left_on is not None:
+        assignments.end(history, person.left_on)
     return person.id
 
 
@@ -59,81 +57,98 @@ def change_employee(
     version: int,
     values: Mapping[str, Any],
     valid_from: date | None = None,
+    original: Mapping[str, Any] | None = None,
 ) -> int:
     """Change fields of a person; return their id.
 
-    What the job history tells is corrected in its present stretch, or with `valid_from` begins a new one on that day.
+    What the job history tells is corrected in its present stretch, or with `valid_from` holds from that day on, which
+    may lie ahead. Everything else changes at once.
     """
     person = loaded(Employee, employee_id)
     cleaned = _cleaned(values)
-    changed = {field: value for field, value in cleaned.items() if getattr(person, field) != value}
     # For every field, changed or not: who may not see one could guess it by trying.
     for group in {GROUP_OF[field] for field in cleaned}:
         require(actor, Action.EDIT, group, employee_id)
-    refuse_stale(person, version, cleaned)
-    before = {field: getattr(person, field) for field in (*assignments.HELD, "hired_on", "left_on")}
-    for field, value in changed.items():
-        setattr(person, field, value)
-    is_back = before["status"] is Status.LEFT and person.status is not Status.LEFT
-    _check(person, None if is_back else changed)
+    wanted = merged(person, version, cleaned, original)
+    changed = {field: value for field, value in wanted.items() if getattr(person, field) != value}
+    day = as_day(valid_from)
+    job = {field: changed[field] for field in HELD if field in changed}
+    is_from_a_day = day is not None and job.get("status") is not Status.LEFT
+    if day is not None and is_from_a_day and person.status is Status.LEFT and "status" in job:
+        _bring_back(person, changed, day)
+        return person.id
+    later = job if is_from_a_day else {}
+    before = {field: getattr(person, field) for field in ("status", "hired_on", "left_on")}
+    _set(person, {field: value for field, value in changed.items() if field not in later})
+    is_here = person.status is not Status.LEFT
+    asked = [field for field in PLACE if is_here and (before["status"] is Status.LEFT or field in job)]
+    _check(person, {field: changed.get(field, getattr(person, field)) for field in asked}, day)
     db.session.flush()
-    _follow(person, before, valid_from)
+    _follow(person, before, {} if later else job)
+    if later:
+        assignments.change([(person, later)], day)
     return person.id
 
 
-def _follow(person: Employee, before: Mapping[str, Any], valid_from: date | None) -> None:
-    """Let the job history follow what changed in the employee row."""
+def _follow(person: Employee, before: Mapping[str, Any], job: Mapping[str, Any]) -> None:
+    """Let job and pay history follow what was corrected in the employee row, a leaving entered or taken back too."""
+    if not job and (person.hired_on, person.left_on) == (before["hired_on"], before["left_on"]):
+        return
+    history = assignments.histories([person])[person.id]
     if person.hired_on != before["hired_on"]:
-        assignments.move_start(person, before["hired_on"])
-    if person.status is Status.LEFT:
-        if before["status"] is not Status.LEFT:
-            rules.check_nobody_depends(person)
-            _end_ties(person, successor_id=None)
-        assert person.left_on is not None
-        assignments.end(person, person.left_on)
-    elif before["status"] is Status.LEFT and valid_from is None:
-        assignments.reopen(person)
-    if any(getattr(person, field) != before[field] for field in assignments.HELD):
-        if valid_from is not None and person.status is not Status.LEFT:
-            assignments.change(person, valid_from)
-        elif person.status is not Status.LEFT:
-            assignments.correct(person)
-        else:
-            _correct_but_status(person)
+        assignments.move_start(person, history, before["hired_on"])
+    was = before["left_on"]
+    if person.left_on is not None:
+        # Of somebody who left the history tells how they worked.
+        job = {field: value for field, value in job.items() if field != "status"}
+        _end(person, history, was)
+    elif was is not None:
+        assignments.reopen(history, was)
+        pay.reopen(pay.histories([person])[person.id], was)
+    assignments.correct(person, history, job)
 
 
-def _correct_but_status(person: Employee) -> None:
-    """Correct the last stretch of somebody who left: it tells how they worked, not that they left."""
-    history = assignments.of(person.id)
-    for field in ("department_id", "role_id", "manager_id"):
-        if history:
-            setattr(history[-1], field, getattr(person, field))
+def _end(person: Employee, history: assignments.History, was: date | None) -> None:
+    """Let the histories of somebody who left end after the last day, which was another before, or none."""
+    assert person.left_on is not None
+    pays = pay.histories([person])[person.id]
+    if was is None:
+        rules.check_nobody_depends(person)
+        plan = assignments.leaving(history)
+        pay.end(pays, person.left_on, plan.valid_from - DAY if plan else None)
+        assignments.end(history, person.left_on)
+        end_ties([person], {person.id: None})
+    elif was != person.left_on:
+        assignments.move_end(person, history, was)
+        pay.move_end(pays, person.left_on, was)
 
 
-@action("leave", needs=(Action.DELETE, Subject.EMPLOYMENT))
-def leave(
-    actor: Actor,
-    employee_id: int,
-    version: int,
-    left_on: date,
-    leaving_reason: str | None = None,
-    successor_id: int | None = None,
-) -> int:
-    """Record that somebody left: their reports go to the successor, their account ends; return their id."""
-    require(actor, Action.DELETE, Subject.EMPLOYMENT, employee_id)
-    person = loaded(Employee, employee_id)
-    cleaned = clean(Employee, {"left_on": left_on, "leaving_reason": leaving_reason}, ("left_on", "leaving_reason"))
-    successor_id = chosen(successor_id, "successor_id")
-    refuse_stale(person, version, cleaned)
-    if person.status is Status.LEFT:
-        raise Invalid({"": _l("%(name)s has left already.", name=person.name)})
-    _hand_over(person, successor_id, cleaned["left_on"] or today())
-    person.status, person.left_on, person.leaving_reason = Status.LEFT, cleaned["left_on"], cleaned["leaving_reason"]
-    _check(person)
-    db.session.flush()
-    assignments.end(person, person.left_on or today())
-    _end_ties(person, successor_id)
-    return person.id
+def _bring_back(person: Employee, changed: Mapping[str, Any], day: date) -> None:
+    """Let somebody who left be back from a day on: after the last day with a gap, else as if they had never left."""
+    was, hired_on = person.left_on, person.hired_on
+    assert was is not None
+    if changed.get("left_on", was) is not None:
+        raise Invalid({"left_on": rules.ONLY_LEAVERS})
+    held = {field: changed.get(field, getattr(person, field)) for field in HELD}
+    _set(
+        person, {field: value for field, value in changed.items() if field not in (*HELD, "left_on", "leaving_reason")}
+    )
+    _check(person, {field: held[field] for field in PLACE}, day)
+    history = assignments.histories([person])[person.id]
+    if person.hired_on != hired_on:
+        assignments.move_start(person, history, hired_on)
+    is_gap = day > was
+    sentence = (assignments.return_fault if is_gap else assignments.fault)(person, history, day)
+    if sentence:
+        raise Invalid({"valid_from": sentence})
+    if is_gap:
+        stretches.claim([person.id])
+        assignments.come_back(person, history, day, held)
+        return
+    assignments.reopen(history, was)
+    pay.reopen(pay.histories([person])[person.id], was)
+    assignments.show(person, history)
+    assignments.change([(person, held)], day)
 
 
 @action("delete_employee", needs=(Action.DELETE, Subject.EMPLOYMENT))
@@ -142,8 +157,8 @@ def delete_employee(actor: Actor, employee_id: int, version: int) -> None:
     require(actor, Action.DELETE, Subject.EMPLOYMENT, employee_id)
     person = loaded(Employee, employee_id)
     refuse_stale(person, version, {})
-    user = _account_of(person)
-    if rules.has_history(person) or user is not None:
+    has_account = db.session.scalars(select(User.id).where(User.employee_id == employee_id)).first() is not None
+    if rules.has_history(person) or has_account:
         raise Invalid(
             {
                 "": _l(
@@ -161,14 +176,15 @@ def delete_employee(actor: Actor, employee_id: int, version: int) -> None:
 
 
 @action("change_own_contact", needs=(Action.EDIT, Subject.CONTACT))
-def change_own_contact(actor: Actor, version: int, values: Mapping[str, Any]) -> int:
+def change_own_contact(
+    actor: Actor, version: int, values: Mapping[str, Any], original: Mapping[str, Any] | None = None
+) -> int:
     """Change the few fields people keep up to date themselves; return the employee's id."""
     if actor.employee_id is None:
         raise Forbidden()
     person = loaded(Employee, actor.employee_id)
     cleaned = clean(Employee, values, OWN_CONTACT)
-    refuse_stale(person, version, cleaned)
-    for field, value in cleaned.items():
+    for field, value in merged(person, version, cleaned, original).items():
         setattr(person, field, value)
     return person.id
 
@@ -180,61 +196,20 @@ def _cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
-def _check(person: Employee, changed: Mapping[str, Any] | None = None) -> None:
-    """Raise `Invalid` with everything about a person that breaks a rule; of an existing one only what changed."""
+def _set(person: Employee, values: Mapping[str, Any]) -> None:
+    for field, value in values.items():
+        setattr(person, field, value)
+
+
+def _check(person: Employee, places: Mapping[str, Any], day: date | None = None) -> None:
+    """Raise `Invalid` with everything about a person that breaks a rule, and about where they go, on a day."""
     errors: dict[str, Sentence] = {}
-    if person.status is not Status.LEFT:
-        with db.session.no_autoflush:
-            if changed is None or "department_id" in changed:
-                rules.check_department(person.department_id, errors)
-            if changed is None or "role_id" in changed:
-                rules.check_role(person.role_id, errors)
-            if changed is None or "manager_id" in changed:
-                rules.check_manager(person.id, person.manager_id, errors)
+    with db.session.no_autoflush:
+        rules.check_department(places.get("department_id"), errors)
+        rules.check_role(places.get("role_id"), errors)
+        rules.check_manager([person], places.get("manager_id"), errors, day=day)
     errors |= rules.faulty_dates(person)
     if person.fte is not None and not 0 < person.fte <= Employee.MOST_FTE:
         errors["fte"] = _l("Enter hours as a share of full time, more than 0 and at most 1.5.")
     if errors:
         raise Invalid(errors)
-
-
-def _hand_over(person: Employee, successor_id: int | None, last_day: date) -> None:
-    """Give a leaver's reports to the successor from the day after the last one; raise `Invalid` without one."""
-    errors: dict[str, Sentence] = {}
-    if successor_id == person.id:
-        errors["successor_id"] = _l("Choose somebody else: this person leaves.")
-    else:
-        rules.check_manager(None, successor_id, errors, "successor_id")
-    if errors:
-        raise Invalid(errors)
-    reports = rules.reports_of(person.id)
-    if not reports:
-        return
-    if successor_id is None:
-        raise Invalid(
-            {"successor_id": _l("Choose who takes over the people who report to %(name)s.", name=person.name)}
-        )
-    for report in reports:
-        # Who is chosen may be one of the reports: they then take the leaver's place below the leaver's manager.
-        report.manager_id = successor_id if successor_id != report.id else person.manager_id
-        rules.check_manager(report.id, report.manager_id, errors, "successor_id")
-        if errors:
-            raise Invalid(errors)
-    db.session.flush()
-    # Today at the latest: a change that lies ahead is not kept yet.
-    assignments.change_all(reports, min(last_day + timedelta(days=1), today()))
-
-
-def _end_ties(person: Employee, successor_id: int | None) -> None:
-    """End what only somebody who works here has: departments led, and the account with all its sessions."""
-    for department in rules.led_by(person.id):
-        department.lead_id = successor_id
-    user = _account_of(person)
-    if user is not None and user.is_active:
-        refuse_last_administrator(user)
-        user.is_active = False
-        sessions.end_all(user.id)
-
-
-def _account_of(person: Employee) -> User | None:
-    return db.session.scalars(select(User).where(User.employee_id == person.id)).first()

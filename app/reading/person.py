@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, literal, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, literal, select, true
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.access.actor import Actor
 from app.access.grants import FIELDS, Action, Subject
 from app.access.visible import reach, visible
 from app.accounts.models import User
 from app.core import text
+from app.core.clock import today
 from app.core.problems import NotFound
 from app.extensions import db
-from app.people import rules
+from app.people import erased, rules
+from app.people.assignments import HELD
 from app.people.department import Department
 from app.people.employee import Employee, Status
-from app.people.history import Assignment, Pay
+from app.people.history import Assignment, Pay, PayPeriod
 from app.people.role import Role
 from app.reading.people import Person, some
 
@@ -36,6 +39,26 @@ class JobStretch(NamedTuple):
     department: str | None
     role: str | None
     manager: str | None
+    id: int
+    is_planned: bool
+    """Whether it begins only after today."""
+    is_overdue: bool
+    """Whether it should have taken effect, and could not."""
+    version: int
+
+
+class PayStretch(NamedTuple):
+    """What a person is paid for a time, `valid_to` exclusive."""
+
+    valid_from: date
+    valid_to: date | None
+    amount: Decimal
+    currency: str
+    period: PayPeriod
+    reason: str | None
+    id: int
+    is_planned: bool
+    version: int
 
 
 @dataclass(slots=True)
@@ -53,7 +76,16 @@ class Record:
     manager_number: str | None
     may_delete: bool
     jobs: list[JobStretch] = field(default_factory=list)
-    pay: list[Pay] = field(default_factory=list)
+    pay: list[PayStretch] = field(default_factory=list)
+    is_own: bool = False
+    is_erased: bool = False
+
+    def shows_planned(self, group: Subject) -> bool:
+        """Say whether the reader sees what lies ahead: on their own record only who plans it, that is, may change it.
+
+        Somebody else tells people that they are to leave, or to be paid more.
+        """
+        return not self.is_own or group in self.editable
 
     @property
     def name(self) -> str:
@@ -104,7 +136,7 @@ def _record(actor: Actor, condition: ColumnElement[bool], subject: Subject = Sub
     sees = [group for group, may in zip(GROUPS, row[6:11], strict=True) if may]
     # Who may change a group without seeing it would empty it unseen.
     edits = [group for group, may in zip(GROUPS, row[11:16], strict=True) if may and group in sees]
-    return Record(
+    record = Record(
         id=person.id,
         version=person.version,
         values={name: getattr(person, name) for group in sees for name in FIELDS.get(group, ())},
@@ -115,36 +147,77 @@ def _record(actor: Actor, condition: ColumnElement[bool], subject: Subject = Sub
         manager_name=f"{first} {last}".strip() if first else None,
         manager_number=manager_number,
         may_delete=bool(row[16]),
+        is_own=person.id == actor.employee_id,
+        is_erased=erased.is_erased(person.id, person.number),
     )
+    if record.is_erased:
+        record.editable, record.may_delete = [], False
+    if person.status is not Status.LEFT and not record.shows_planned(Subject.EMPLOYMENT):
+        record.values |= {name: None for name in ("leaving_reason",) if name in record.values}  # of a planned leaving
+    return record
 
 
 def with_history(record: Record) -> Record:
     """Add the job history and the pay history of the groups that its reader may see."""
     if Subject.EMPLOYMENT in record.groups:
         query = (
-            select(
-                Assignment.valid_from,
-                Assignment.valid_to,
-                Assignment.status,
-                Department.name,
-                Role.title,
-                Manager.first_name,
-                Manager.last_name,
-            )
+            select(Assignment, Department.name, Role.title, Manager.first_name, Manager.last_name)
             .outerjoin(Department, Department.id == Assignment.department_id)
             .outerjoin(Role, Role.id == Assignment.role_id)
             .outerjoin(Manager, Manager.id == Assignment.manager_id)
-            .where(Assignment.employee_id == record.id)
-            .order_by(Assignment.valid_from.desc())
+            .where(Assignment.employee_id == record.id, _is_shown(record, Subject.EMPLOYMENT, Assignment.valid_from))
         )
-        record.jobs = [
-            JobStretch(*row[:5], manager=f"{row[5]} {row[6]}".strip() if row[5] else None)
-            for row in db.session.execute(query)
-        ]
+        rows = db.session.execute(query.order_by(Assignment.valid_from.desc()))
+        record.jobs = [_job(record, *row) for row in rows]
     if Subject.COMPENSATION in record.groups:
-        query_pay = select(Pay).where(Pay.employee_id == record.id).order_by(Pay.valid_from.desc())
-        record.pay = list(db.session.scalars(query_pay))
+        shown = _is_shown(record, Subject.COMPENSATION, Pay.valid_from)
+        pay = db.session.scalars(select(Pay).where(Pay.employee_id == record.id, shown).order_by(Pay.valid_from.desc()))
+        record.pay = [_pay(record, row) for row in pay]
     return record
+
+
+def _is_shown(record: Record, group: Subject, valid_from: InstrumentedAttribute[date]) -> ColumnElement[bool]:
+    return true() if record.shows_planned(group) else valid_from <= today()
+
+
+def _end(record: Record, group: Subject, valid_to: date | None) -> date | None:
+    """Return the end of a stretch; one that lies ahead would tell of what is planned."""
+    is_hidden = valid_to is not None and valid_to > today() and not record.shows_planned(group)
+    return None if is_hidden else valid_to
+
+
+def _job(
+    record: Record, row: Assignment, department: str | None, role: str | None, first: str | None, last: str | None
+) -> JobStretch:
+    is_now = row.valid_from <= today() and (row.valid_to is None or row.valid_to > today())
+    left_on = record.values.get("left_on")
+    is_last = left_on is not None and row.valid_from <= left_on  # who left is at work to the end of the last day
+    return JobStretch(
+        id=row.id,
+        valid_from=row.valid_from,
+        valid_to=_end(record, Subject.EMPLOYMENT, row.valid_to),
+        status=row.status,
+        department=department,
+        role=role,
+        manager=f"{first} {last}".strip() if first else None,
+        is_planned=row.valid_from > today(),
+        is_overdue=is_now and not is_last and any(record.values.get(name) != getattr(row, name) for name in HELD),
+        version=row.version,
+    )
+
+
+def _pay(record: Record, row: Pay) -> PayStretch:
+    return PayStretch(
+        id=row.id,
+        valid_from=row.valid_from,
+        valid_to=_end(record, Subject.COMPENSATION, row.valid_to),
+        amount=row.amount,
+        currency=row.currency,
+        period=row.period,
+        reason=row.reason,
+        is_planned=row.valid_from > today(),
+        version=row.version,
+    )
 
 
 def reports(actor: Actor, employee_id: int, limit: int = 200) -> list[Person]:

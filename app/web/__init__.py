@@ -1,7 +1,11 @@
 """Staff-facing pages: home, sign-in, dashboard, directory, a person, one's own account."""
 
-from flask import Flask
+from typing import Any
 
+from flask import Flask, request, request_started
+
+from app.access.gate import PUBLIC
+from app.actions.planned import catch_up
 from app.web import account, auth, directory, health, pages
 from app.web.menu import add_menu
 
@@ -11,6 +15,13 @@ def init_app(app: Flask) -> None:
     for blueprint in (pages.blueprint, auth.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
     add_menu(app)
+    # Before the gate reads who is signed in: it may be their account that ended today.
+    request_started.connect(_catch_up, app)
+
+
+def _catch_up(_app: Flask, **_more: Any) -> None:
+    if request.endpoint and request.endpoint not in PUBLIC:
+        catch_up()
 
 
 __all__ = ["account", "auth", "directory", "health", "init_app", "pages"]

@@ -8,7 +8,7 @@ from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, PasswordField
+from wtforms import PasswordField
 
 from app import actions
 from app.access import gate
@@ -17,15 +17,14 @@ from app.access.grants import OWN_CONTACT, Action, Subject
 from app.core.problems import Conflict, Invalid
 from app.reading import person
 from app.reading.accounts import own_sessions
-from app.ui import forms
-from app.ui.forms import Form, as_typed
+from app.ui import conflicts, forms
+from app.ui.forms import Form, RecordForm, as_typed
 from app.web.pages import blueprint
 
 
-class ProfileForm(Form):
+class ProfileForm(RecordForm):
     """What people keep up to date themselves."""
 
-    version = HiddenField()
     phone = forms.phone("phone")
     home_address = forms.text("home_address")
     personal_email = forms.email("personal_email")
@@ -46,30 +45,31 @@ class PasswordForm(Form):
 def account() -> Any:
     """Show and change one's own details."""
     who = gate.actor()
-    form, status = _profile_form(who), 200
+    form, status, conflict = _profile_form(who), 200, None
     if form is not None and form.validate_on_submit():
         try:
-            actions.run(
+            done = actions.run(
                 "change_own_contact",
                 actor=who,
                 source=actions.Source.WEB,
                 version=form.made_from(),
+                original=form.original(),
                 values=form.typed(*OWN_CONTACT),
             )
-        except Conflict as conflict:
-            form.version.data = str(conflict.version)
-            words = _("Somebody else changed your record meanwhile. Check what you typed and save again.")
-            form.add_errors(Invalid({"": words}))
+        except Conflict as stale:
+            conflict = conflicts.clash(form, stale, _edited(who), url_for("web.account"))
             status = 409
         except Invalid as invalid:
             form.add_errors(invalid)
             status = 422
         else:
-            flash(_("Your details were saved."), "success")
+            present = person.by_id(who, done.value).values
+            flash(conflicts.saved(_("Your details were saved."), form, present, _edited(who)), "success")
             return redirect(url_for("web.account"), 303)
     page = render_template(
         "web/account.html",
         profile_form=form,
+        conflict=conflict,
         password_url=url_for("web.password"),
         sessions=[_session(row, who) for row in own_sessions(who)],
     )
@@ -121,7 +121,16 @@ def _profile_form(who: Actor) -> ProfileForm | None:
     form = ProfileForm(data=as_typed({**present, "version": record.version}))
     for name in set(OWN_CONTACT) - set(present):  # who may not see a field would empty it unseen
         delattr(form, name)
+    if form.is_submitted():
+        conflicts.settle(form)
+    else:
+        form.remember(present)
     return form
+
+
+def _edited(who: Actor) -> conflicts.Record:
+    assert who.employee_id is not None  # without one there is no form
+    return conflicts.Record(who, "employees", who.employee_id)
 
 
 def _session(row: Any, who: Actor) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from flask import render_template, request, url_for
 
 from app.access.gate import actor
 from app.access.grants import Subject
-from app.people.history import Pay
 from app.reading import person as persons
 from app.reading.people import Wanted, people
-from app.reading.person import JobStretch
+from app.reading.person import JobStretch, PayStretch
 from app.ui.labels import last_day, shown
 from app.ui.lists import asked_place, links
 from app.ui.records import groups
@@ -64,7 +63,7 @@ def _job(stretch: JobStretch) -> dict[str, Any]:
     }
 
 
-def _pay(row: Pay) -> dict[str, Any]:
+def _pay(row: PayStretch) -> dict[str, Any]:
     return {
         "valid_from": row.valid_from,
         "valid_to": last_day(row.valid_to),

@@ -10,7 +10,7 @@ from app.accounts.models import User
 from app.core.clock import today
 from app.people.department import Department
 from app.people.employee import Employee
-from tests.browsing import Browser, errors, fields, filled
+from tests.browsing import Browser, errors, fields, filled, rows
 from tests.sample import act, stored
 
 
@@ -85,7 +85,17 @@ def test_who_has_neither_is_not_asked(app, hr, sample):
     assert stored(app, Employee, eli).left_on == date(2024, 6, 30)
 
 
-@pytest.mark.parametrize("day", ["", "x", "2099-01-01", "2000-01-01"])
+def test_leaving_ahead_is_planned_and_stands_in_the_job_history(app, hr, sample):
+    eli = sample.people["Eli"]
+    answer = hr.submit(delete(eli), left_on="2098-12-31", leaving_reason="Moved")
+    page = hr.get(answer.location)
+    assert "Eli García is recorded to leave after the last day." in page.text
+    assert stored(app, Employee, eli).status == "active"
+    page = hr.get(f"/admin/employees/details/?id={eli}")
+    assert any(row[0].startswith("Jan 1, 2099 (planned)") and row[1:3] == ["–", "Left"] for row in rows(page))
+
+
+@pytest.mark.parametrize("day", ["", "x", "2000-01-01"])
 def test_last_day_has_to_be_one(app, hr, sample, day):
     page = hr.submit(delete(sample.people["Eli"]), left_on=day)
     assert page.status_code == 422

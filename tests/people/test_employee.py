@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.people.employee import Employee, name_key
 from app.people.search import SearchWord, words_of
+from tests.writing import commit
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -18,7 +19,7 @@ def saved(**values):
     """Return somebody saved."""
     person = Employee(**({"number": "A 1", "first_name": "Ada", "hired_on": date(2020, 1, 1)} | values))
     db.session.add(person)
-    db.session.commit()
+    commit()
     return person
 
 
@@ -51,17 +52,17 @@ def test_words_follow_the_fields_people_are_found_by():
     person = saved(last_name="O'Hara", email="ada.o@x.example", phone="+999 1")
     assert words(person) == {"a", "1", "ada", "o", "hara", "ohara", "ada.o@x.example", "adao", "999"}
     person.location, person.notes = "Oslo", "secret"
-    db.session.commit()
+    commit()
     assert "oslo" not in words(person)
     person.last_name, person.email = "Brown", None
-    db.session.commit()
+    commit()
     assert words(person) == {"a", "1", "ada", "brown", "999"}
 
 
 def test_words_go_with_the_person():
     person = saved()
     db.session.delete(person)
-    db.session.commit()
+    commit()
     assert db.session.scalars(select(SearchWord.word)).all() == []
 
 

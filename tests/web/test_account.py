@@ -40,7 +40,7 @@ def eli(app: Flask, sample: Sample) -> Browser:
 
 def test_own_details_are_saved_and_shown(app: Flask, eli: Browser, sample: Sample) -> None:
     before = fields(eli.get("/account"))
-    assert set(before) - {"csrf_token", "version"} == set(OWN_CONTACT)
+    assert set(before) - {"csrf_token", "version", "was"} == set(OWN_CONTACT)
     assert (before["phone"], before["home_address"]) == ("+999 104", "104 Home Street")
     values = {
         "phone": "+47 1",
@@ -72,9 +72,31 @@ def test_details_changed_meanwhile_are_not_overwritten(app: Flask, eli: Browser,
     answer = eli.client.post("/account", data=form | {"phone": "+2"})
     assert answer.status_code == 409
     assert fields(answer)["phone"] == "+2"
+    assert [value.text for value in soup(answer).select(".sides .side-value")] == ["+1", "+999 104"]
     assert person(app, sample.people["Eli"]).phone == "+1"
     assert eli.client.post("/account", data=fields(answer)).status_code == 303
     assert person(app, sample.people["Eli"]).phone == "+2"
+
+
+def test_details_changed_meanwhile_elsewhere_merge_and_theirs_can_be_taken(
+    app: Flask, eli: Browser, sample: Sample
+) -> None:
+    hr = Browser(app).sign_in(sample.users["hr"])
+    edit = f"/admin/employees/edit/?id={sample.people['Eli']}"
+    form = fields(eli.get("/account"))
+    hr.submit(edit, phone="+1", location="Oslo", status="on_leave")
+    answer = eli.client.post("/account", data=form | {"home_address": "Elsewhere 9"})
+    assert answer.status_code == 303
+    assert "Saved, together with changes that Hana 山田 made meanwhile: Phone." in eli.get("/account").text
+    form = fields(eli.get("/account"))
+    hr.submit(edit, phone="+2", notes="Secret")
+    page = eli.client.post("/account", data=form | {"phone": "+3", "emergency_name": "Mum"})
+    assert page.status_code == 409
+    assert "Secret" not in page.text
+    assert eli.client.post("/account", data=fields(page) | {"take-phone": "theirs"}).status_code == 303
+    saved = person(app, sample.people["Eli"])
+    assert (saved.phone, saved.home_address, saved.emergency_name) == ("+2", "Elsewhere 9", "Mum")
+    assert (saved.location, saved.status, saved.notes) == ("Oslo", "on_leave", "Secret")
 
 
 @pytest.mark.parametrize("version", ["", "x", "²", "٣", "1.0", "-1", "9" * 50])

@@ -19,6 +19,7 @@ from tests.browsing import Browser, fields, soup
 from tests.clock import Clock
 from tests.sample import PASSWORD, Sample, account, act
 from tests.web.signing import EMAIL, copy_of, enter, is_in
+from tests.writing import KNOWINGLY, commit
 
 pytestmark = pytest.mark.usefixtures("hasher")
 
@@ -235,8 +236,9 @@ def test_rights_follow_a_grant_from_page_to_page(app: Flask, sample: Sample, mak
     browser = Browser(app).sign_in(own)
     assert browser.get("/admin/users/").status_code == 200
     with app.app_context():
-        db.session.execute(update(User).where(User.id == own).values(access_role_id=staff))
-        db.session.commit()
+        demote = update(User).where(User.id == own).values(access_role_id=staff)
+        db.session.execute(demote, execution_options=KNOWINGLY)
+        commit()
     assert browser.get("/admin/users/").status_code == 403
 
 

@@ -15,6 +15,7 @@ from app.core.version import VERSION
 from app.extensions import db
 from tests.applications import application, migrate
 from tests.services.process import free_port
+from tests.writing import commit
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def newer_schema(app: Flask, oldest_code: int) -> None:
     with app.app_context():
         values = {"number": HEAD + 1, "revision": "later", "oldest_code": oldest_code, "applied_at": now()}
         db.session.execute(insert(SchemaState).values(values))
-        db.session.commit()
+        commit()
 
 
 def test_process_is_alive_without_asking_the_database(app: Flask) -> None:

@@ -31,9 +31,9 @@ def test_home_shows_strangers_the_way_in_and_the_others_on(eli, app):
     [
         ("staff", []),
         ("manager", ["HR home", "Employees", "Departments", "Roles"]),
-        ("hr", ["HR home", "Employees", "Departments", "Roles"]),
-        ("auditor", ["HR home", "Employees", "Departments", "Roles", "Users"]),
-        ("administrator", ["HR home", "Employees", "Departments", "Roles", "Users"]),
+        ("hr", ["HR home", "Employees", "Departments", "Roles", "Journal"]),
+        ("auditor", ["HR home", "Employees", "Departments", "Roles", "Users", "Journal", "Jobs"]),
+        ("administrator", ["HR home", "Employees", "Departments", "Roles", "Users", "Journal", "Jobs"]),
     ],
 )
 def test_menu_offers_what_opens_and_nothing_else(sample, browser, role, panels):
@@ -63,6 +63,7 @@ def test_only_own_contact_fields_are_taken(app, eli, sample):
     assert values.keys() == {
         "csrf_token",
         "version",
+        "was",
         "phone",
         "home_address",
         "personal_email",
@@ -94,7 +95,7 @@ def test_conflict_keeps_what_was_typed_and_the_second_save_wins(app, eli, sample
         act("change_employee", employee_id=sample.people["Eli"], version=1, values={"phone": "+1 theirs"})
     page = eli.client.post("/account", data=filled(page, phone="+1 mine"))
     assert page.status_code == 409
-    assert "Somebody else changed your record meanwhile." in errors(page)[""]
+    assert "Somebody else changed this record while you were editing it" in page.text
     assert fields(page)["phone"] == "+1 mine"
     assert stored(app, Employee, sample.people["Eli"]).phone == "+1 theirs"
     assert eli.client.post("/account", data=filled(page)).status_code == 303

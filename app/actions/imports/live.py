@@ -12,6 +12,7 @@ from sqlalchemy import inspect, or_, select
 
 from app.actions.imports.names import Name
 from app.core import text
+from app.core.clock import today
 from app.extensions import db
 from app.people.department import Department
 from app.people.employee import Employee
@@ -25,7 +26,7 @@ Item = TypeVar("Item")
 
 @dataclass(slots=True)
 class Known:
-    """Somebody who is here: the columns of their row, and their latest pay."""
+    """Somebody who is here: the columns of their row, and their pay."""
 
     id: int
     version: int
@@ -75,9 +76,11 @@ def people(numbers: Collection[str], emails: Collection[str]) -> People:
         by_id[person.id] = found.by_number[columns["number_key"]] = person
         if columns["email_key"]:
             found.by_email[columns["email_key"]] = person
-    latest = select(Pay.employee_id, Pay.amount, Pay.currency, Pay.period).where(Pay.employee_id.in_(list(by_id)))
-    for pay in db.session.execute(latest.order_by(Pay.valid_from)):
-        by_id[pay[0]].pay = (pay[1], pay[2], pay[3])
+    columns_of_pay = (Pay.employee_id, Pay.amount, Pay.currency, Pay.period, Pay.valid_from)
+    told = select(*columns_of_pay).where(Pay.employee_id.in_(list(by_id))).order_by(Pay.valid_from)
+    for employee_id, amount, currency, period, valid_from in db.session.execute(told):
+        if valid_from <= today() or by_id[employee_id].pay is None:  # what is planned is not what they are paid
+            by_id[employee_id].pay = (amount, currency, period)
     return found
 
 

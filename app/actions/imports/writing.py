@@ -24,6 +24,7 @@ from app.core.clock import today
 from app.core.problems import Conflict, Invalid, NotFound, Sentence
 from app.core.values import clean
 from app.extensions import db
+from app.people import pay
 from app.people.assignments import HELD
 from app.people.employee import Employee, Status
 from app.people.history import Pay
@@ -134,20 +135,18 @@ def _changed(actor: Actor, employee_id: int, version: int, values: Mapping[str, 
     return person
 
 
-def _set_pay(person: Employee, pay: Mapping[str, Any]) -> None:
+def _set_pay(person: Employee, values: Mapping[str, Any]) -> None:
     """Let a person be paid this from today on; who has none yet always was, who left was to the end."""
-    end = person.left_on + timedelta(days=1) if person.left_on else None
-    query = select(Pay).where(Pay.employee_id == person.id).order_by(Pay.valid_from.desc()).limit(1)
-    latest = db.session.scalars(query).first()
-    if latest is None:
-        db.session.add(Pay(employee_id=person.id, valid_from=person.hired_on, valid_to=end, **pay))
-    elif end or latest.valid_to or latest.valid_from >= today():
-        for field, value in pay.items():
-            setattr(latest, field, value)
+    history = pay.histories([person])[person.id]
+    now = pay.present(history)
+    if now is None:
+        end = person.left_on + timedelta(days=1) if person.left_on else None
+        pay.place(person, history, person.hired_on, values, end)
+    elif person.left_on or now.valid_from >= today() or (now.valid_to is not None and now.valid_to <= today()):
+        for field, value in values.items():
+            setattr(now, field, value)
     else:
-        latest.valid_to = today()
-        db.session.flush()  # the end of the one is written before the beginning of the next
-        db.session.add(Pay(employee_id=person.id, valid_from=today(), valid_to=None, **pay))
+        pay.place(person, history, today(), values, None)
 
 
 def _next_number() -> str:
