@@ -1,22 +1,20 @@
-"""What happens to departments and roles: made, changed, closed or deleted."""
+"""What happens to departments and roles: made, changed, moved in the tree, opened again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
-from app.actions.guard import chosen, loaded, refuse_stale
+from app.actions.guard import chosen, loaded, merged, refuse_stale
 from app.actions.registry import action
-from app.core.clock import today
 from app.core.problems import Invalid, Sentence
 from app.core.values import clean
 from app.extensions import db
-from app.people import assignments, rules
+from app.people import places, rules
 from app.people.department import Department
 from app.people.employee import Employee, Status
 from app.people.role import Role
@@ -37,35 +35,50 @@ def create_department(actor: Actor, values: Mapping[str, Any]) -> int:
 
 
 @action("change_department", needs=(Action.EDIT, Subject.ORGANISATION))
-def change_department(actor: Actor, department_id: int, version: int, values: Mapping[str, Any]) -> int:
+def change_department(
+    actor: Actor,
+    department_id: int,
+    version: int,
+    values: Mapping[str, Any],
+    original: Mapping[str, Any] | None = None,
+) -> int:
     """Change a department, or move it in the tree; return its id."""
     department = loaded(Department, department_id)
     cleaned = clean(Department, values, DEPARTMENT_FIELDS, required=("name",))
-    refuse_stale(department, version, cleaned)
-    changed = {field: value for field, value in cleaned.items() if getattr(department, field) != value}
+    wanted = merged(department, version, cleaned, original)
+    changed = {field: value for field, value in wanted.items() if getattr(department, field) != value}
     for field, value in changed.items():
         setattr(department, field, value)
     _check_department(department, changed)
     return department.id
 
 
-@action("delete_department", needs=(Action.DELETE, Subject.ORGANISATION))
-def delete_department(actor: Actor, department_id: int, version: int, target_id: int | None = None) -> bool:
-    """Move today's people to the target, then close the department, or delete it where it was never used.
+@action("move_departments", needs=(Action.EDIT, Subject.ORGANISATION), over="department_ids")
+def move_departments(actor: Actor, department_ids: Sequence[int], parent_id: int | None) -> int:
+    """Move departments, each with all below it, into another one or (None) to the top; return how many moved."""
+    departments = [loaded(Department, department_id) for department_id in department_ids]
+    wanted = chosen(parent_id, "parent_id")
+    errors: dict[str, Sentence] = {}
+    with db.session.no_autoflush:
+        inside = {*rules.above(wanted)} & {*department_ids}
+        if inside:
+            names = sorted(department.name for department in departments if department.id in inside)
+            words = _l("%(name)s can’t be inside itself. Choose another department.", name=", ".join(names))
+            errors["parent_id"] = words
+        else:
+            rules.check_department(wanted, errors, "parent_id")
+    if errors:
+        raise Invalid(errors)
+    moved = [department for department in departments if department.parent_id != wanted]
+    for department in moved:
+        department.parent_id = wanted
+    return len(moved)
 
-    Departments below it go to its parent. Returns whether it was closed rather than deleted.
-    """
-    department = loaded(Department, department_id)
-    refuse_stale(department, version, {})
-    _move_people("department_id", department_id, chosen(target_id, "target_id"), Department)
-    for child in db.session.scalars(select(Department).where(Department.parent_id == department_id)):
-        child.parent_id = department.parent_id
-    db.session.flush()
-    if not rules.department_was_used(department_id):
-        db.session.delete(department)
-        return False
-    department.closed_on, department.lead_id = department.closed_on or today(), None
-    return True
+
+@action("reopen_department", needs=(Action.EDIT, Subject.ORGANISATION))
+def reopen_department(actor: Actor, department_id: int, version: int | None = None) -> int:
+    """Open a closed department again, with nobody in it; return its id."""
+    return _reopen(loaded(Department, department_id), version)
 
 
 @action("create_role", needs=(Action.CREATE, Subject.ORGANISATION))
@@ -79,32 +92,37 @@ def create_role(actor: Actor, values: Mapping[str, Any]) -> int:
 
 
 @action("change_role", needs=(Action.EDIT, Subject.ORGANISATION))
-def change_role(actor: Actor, role_id: int, version: int, values: Mapping[str, Any]) -> int:
+def change_role(
+    actor: Actor,
+    role_id: int,
+    version: int,
+    values: Mapping[str, Any],
+    original: Mapping[str, Any] | None = None,
+) -> int:
     """Change a role; return its id."""
     role = loaded(Role, role_id)
     cleaned = clean(Role, values, ROLE_FIELDS, required=("title",))
-    refuse_stale(role, version, cleaned)
-    for field, value in cleaned.items():
+    for field, value in merged(role, version, cleaned, original).items():
         if getattr(role, field) != value:
             setattr(role, field, value)
     _check_role(role)
     return role.id
 
 
-@action("delete_role", needs=(Action.DELETE, Subject.ORGANISATION))
-def delete_role(actor: Actor, role_id: int, version: int, target_id: int | None = None) -> bool:
-    """Give today's holders the target role, then close the role, or delete it where it was never held.
+@action("reopen_role", needs=(Action.EDIT, Subject.ORGANISATION))
+def reopen_role(actor: Actor, role_id: int, version: int | None = None) -> int:
+    """Open a closed role again, with nobody who holds it; return its id."""
+    return _reopen(loaded(Role, role_id), version)
 
-    Returns whether it was closed rather than deleted.
-    """
-    role = loaded(Role, role_id)
-    refuse_stale(role, version, {})
-    _move_people("role_id", role_id, chosen(target_id, "target_id"), Role)
-    if not rules.role_was_used(role_id):
-        db.session.delete(role)
-        return False
-    role.closed_on = role.closed_on or today()
-    return True
+
+def _reopen(place: Department | Role, version: int | None) -> int:
+    if version is not None:
+        refuse_stale(place, version)
+    if place.closed_on is not None:
+        place.closed_on = None
+        if isinstance(place, Department):
+            _check_department(place, {"closed_on": None})
+    return place.id
 
 
 def _check_department(department: Department, changed: Mapping[str, Any]) -> None:
@@ -116,12 +134,16 @@ def _check_department(department: Department, changed: Mapping[str, Any]) -> Non
             lead = db.session.get(Employee, department.lead_id)
             if lead is None or lead.status is Status.LEFT:
                 errors["lead_id"] = _l("Choose somebody who works here.")
-        if (
-            changed.get("closed_on") is not None
-            and department.id is not None
-            and people_in(Employee.department_id == department.id)
-        ):
-            errors["closed_on"] = _l("People still work here. Close it by “Close or delete”, which moves them.")
+        if changed.get("closed_on") is not None and department.id is not None:
+            _check_empty(
+                department, errors, _l("Somebody works here, or will. “Close or delete” moves them elsewhere.")
+            )
+        elif "closed_on" in changed and department.id is not None and department.parent_id is not None:
+            parent = places.entered(Department, department.parent_id)
+            if parent is not None and parent.closed_on:
+                errors["closed_on"] = _l(
+                    "It is part of %(name)s, which is closed. Reopen that first.", name=parent.name
+                )
     if errors:
         raise Invalid(errors)
 
@@ -131,28 +153,19 @@ def _check_role(role: Role) -> None:
     if role.level is not None and role.level not in Role.LEVELS:
         errors["level"] = _l("Enter a level from 1 to 20.")
     with db.session.no_autoflush:
-        if role.closed_on is not None and role.id is not None and people_in(Employee.role_id == role.id):
-            errors["closed_on"] = _l("People still hold this role. Close it by “Close or delete”, which moves them.")
+        if role.closed_on is not None and role.id is not None:
+            _check_empty(role, errors, _l("Somebody holds this role, or will. “Close or delete” gives them another."))
     if errors:
         raise Invalid(errors)
 
 
-def people_in(condition: Any) -> list[Employee]:
-    """Return the people who work here today and meet the condition."""
-    return list(
-        db.session.scalars(select(Employee).where(condition, Employee.status != Status.LEFT).order_by(Employee.id))
-    )
-
-
-def _move_people(field: str, from_id: int, target_id: int | None, model: type[Department | Role]) -> None:
-    """Move today's people from one department or role to another, from today on."""
-    people = people_in(getattr(Employee, field) == from_id)
-    if not people:
-        return
-    target: Any = db.session.get(model, target_id) if target_id is not None else None
-    if target is None or target.id == from_id or target.closed_on:
-        raise Invalid({"target_id": _l("Choose where the %(count)s people of today go.", count=len(people))})
-    for person in people:
-        setattr(person, field, target.id)
-    db.session.flush()
-    assignments.change_all(people, today())
+def _check_empty(place: Department | Role, errors: dict[str, Sentence], words: Sentence) -> None:
+    """Note an error with these words unless a place can be closed: nobody is in it, nor comes in at this moment."""
+    kind = type(place)
+    places.closing(kind, place.id)
+    if places.who_is_inside(kind, place.id, most=1):
+        errors["closed_on"] = words
+    elif kind is Department and places.below(place.id):
+        errors["closed_on"] = _l("There are departments below it. “Close or delete” moves them up.")
+    else:
+        places.refuse_unseen(kind, place.id)

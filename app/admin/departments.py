@@ -9,29 +9,30 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
-from wtforms import HiddenField
 
 from app.access import gate
-from app.access.grants import Action
-from app.admin.declarations import Cell, Column, Entry, Filter, cell
+from app.access.grants import Action, Subject
+from app.admin.bulk import BulkAction, BulkForm, given
+from app.admin.closing import EndingForm
+from app.admin.declarations import Cell, Column, Entry, ExtraAction, Filter, cell
 from app.admin.listing import Asked
 from app.admin.organisation import OrganisationPanel
 from app.people.department import Department
 from app.reading import organisation as reading
-from app.reading.organisation import DepartmentRow
+from app.reading.organisation import DepartmentRow, Inside
 from app.reading.paging import Page
 from app.ui import forms
 from app.ui.labels import field as label_of
 from app.ui.labels import shown
 from app.ui.records import Group
 
+MOST_NAMED = 10
 FIELDS = ("code", "name", "parent_id", "lead_id", "cost_centre", "closed_on")
 
 
-class DepartmentForm(forms.Form):
+class DepartmentForm(forms.RecordForm):
     """A department."""
 
-    version = HiddenField()
     name = forms.text("name", required=True, maxlength=Department.NAME_LENGTH)
     code = forms.text("code", maxlength=Department.CODE_LENGTH)
     parent_id = forms.lookup("parent_id", "department")
@@ -40,11 +41,36 @@ class DepartmentForm(forms.Form):
     closed_on = forms.day("closed_on")
 
 
-class CloseDepartmentForm(forms.Form):
-    """Where today's people go."""
+class CloseDepartmentForm(EndingForm):
+    """Where its people go."""
 
-    version = HiddenField()
-    target_id = forms.lookup("department_id", "department", label=_l("Move its people to"))
+    target_id = forms.lookup("department_id", "department", required=True, label=_l("Move its people to"))
+
+
+class MergeDepartmentForm(EndingForm):
+    """Which department it becomes part of."""
+
+    target_id = forms.lookup("department_id", "department", required=True, label=_l("Merge it into"))
+
+
+class MoveDepartmentsForm(BulkForm):
+    """Which department they become part of."""
+
+    parent_id = forms.lookup(
+        "parent_id", "department", label=_l("Move into"), description=_l("Empty: to the top of the tree.")
+    )
+
+
+MOVE = BulkAction(
+    "move_departments",
+    _l("Move"),
+    "diagram-3",
+    MoveDepartmentsForm,
+    ((Action.EDIT, Subject.ORGANISATION),),
+    given("parent_id"),
+    ids="department_ids",
+    help=_l("Into another department, each with its people and with all below it."),
+)
 
 
 def _headcount(row: DepartmentRow) -> Cell:
@@ -56,10 +82,14 @@ class DepartmentsPanel(OrganisationPanel):
     """The tree of departments."""
 
     icon = "diagram-3"
+    history_filter = "department"
     label = _l("Departments")
     new_label = _l("New department")
     form_class = DepartmentForm
+    noun = "department"
     delete_form_class = CloseDepartmentForm
+    merge_form_class = MergeDepartmentForm
+    bulk_actions = (MOVE,)
     columns = (
         Column("name", _l("Name"), lambda r: cell(r.department.name), sort="name"),
         Column("code", _l("Code"), lambda r: cell(r.department.code)),
@@ -115,7 +145,7 @@ class DepartmentsPanel(OrganisationPanel):
             (label_of("headcount"), shown(row.headcount), people),
             (label_of("closed_on"), shown(department.closed_on), None),
         ]
-        return Entry(
+        made = Entry(
             id=department.id,
             version=department.version,
             title=department.name,
@@ -126,38 +156,85 @@ class DepartmentsPanel(OrganisationPanel):
             labels={"parent_id": row.parent or "", "lead_id": row.lead or ""},
             source=row,
         )
+        if made.may_edit:
+            url = self.get_url(".do_view", wanted=MOVE.name, ids=department.id)
+            made.extra_actions.append(ExtraAction(MOVE.label, url, "get", MOVE.help))
+        made.extra_actions += self.ending_actions(made, department.closed_on)
+        return made
 
     def create(self, form: forms.Form) -> int:
         """Add a department."""
         return int(self.run("create_department", values=form.typed(*FIELDS)))
 
-    def update(self, form: forms.Form, entry: Entry) -> int:
+    def update(self, form: forms.RecordForm, entry: Entry) -> None:
         """Change a department."""
-        version = form.made_from()
-        return int(self.run("change_department", department_id=entry.id, version=version, values=form.typed(*FIELDS)))
+        self.run(
+            "change_department",
+            department_id=entry.id,
+            version=form.made_from(),
+            original=form.original(),
+            values=form.typed(*FIELDS),
+        )
 
-    def delete_question(self, entry: Entry, form: forms.Form) -> dict[str, Any]:
-        """Ask where today's people go."""
-        row: DepartmentRow = entry.source
-        self.narrow_target(form, row.headcount)
-        title = _("Close or delete: %(name)s", name=entry.title)
+    def matching(self, asked: Asked, limit: int) -> list[int]:
+        """Return the ids of all departments of the list, up to `limit`."""
+        return reading.departments_matching(gate.actor(), self.wanted(asked), limit)
+
+    def named(self, ids: list[int]) -> list[tuple[int, str]]:
+        """Return id and name of those of `ids` that are there, sorted by name."""
+        return reading.departments_named(gate.actor(), ids)
+
+    def counted(self, count: int) -> str:
+        """Return so many departments in words."""
+        return str(ngettext("%(num)d department", "%(num)d departments", count))
+
+    def ending_question(self, verb: str, entry: Entry, inside: Inside) -> dict[str, str]:
+        """Ask where people go."""
+        if verb == "merge":
+            return {
+                "title": _("Merge: %(name)s", name=entry.title),
+                "sentence": _(
+                    "Its people, and the departments below it, become part of another department from today."
+                ),
+                "submit_label": _("Merge"),
+            }
         if reading.will_close(Department, entry.id):
             words = _("People have worked here, so the department is closed and stays in their history.")
         else:
             words = _("Nobody ever worked here, so the department will be deleted.")
-        if row.headcount:
+        if inside.count:
             words += " " + ngettext(
-                "%(num)d person works here today and has to go somewhere.",
-                "%(num)d people work here today and have to go somewhere.",
-                row.headcount,
+                "%(num)d person works here or will, and has to go somewhere.",
+                "%(num)d people work here or will, and have to go somewhere.",
+                inside.count,
             )
+        title = _("Close or delete: %(name)s", name=entry.title)
         return {"title": title, "sentence": words, "submit_label": _("Close or delete")}
 
-    def delete(self, form: forms.Form, entry: Entry) -> str:
-        """Close or delete a department."""
-        was_closed = self.run(
-            "delete_department", department_id=entry.id, version=form.made_from(), target_id=self.target(form)
-        )
-        return str(
-            _("%(name)s was closed.", name=entry.title) if was_closed else _("%(name)s was deleted.", name=entry.title)
-        )
+    def ending_told(self, verb: str, entry: Entry, inside: Inside, target: str, is_closed: bool) -> list[str]:
+        """Tell where people and the departments below go, and what becomes of this one."""
+        row: DepartmentRow = entry.source
+        told = []
+        if inside.count:
+            told.append(
+                ngettext(
+                    "%(num)d person goes to %(target)s from today; what is planned for them leads there, too.",
+                    "%(num)d people go to %(target)s from today; what is planned for them leads there, too.",
+                    inside.count,
+                    target=target,
+                )
+            )
+        goal = target if verb == "merge" else row.parent
+        if inside.below:
+            words = _("Part of %(goal)s from now on:", goal=goal) if goal else _("At the top of the tree from now on:")
+            names = ", ".join(inside.below[:MOST_NAMED])
+            others = len(inside.below) - MOST_NAMED
+            more = " " + ngettext("and %(num)d other", "and %(num)d others", others) if others > 0 else ""
+            told.append(f"{words} {names}{more}.")
+        if is_closed and row.lead:
+            told.append(_("%(lead)s leads %(name)s no longer.", lead=row.lead, name=entry.title))
+        if is_closed:
+            told.append(_("%(name)s is closed and stays in the history.", name=entry.title))
+        else:
+            told.append(_("%(name)s is deleted: nobody ever worked there.", name=entry.title))
+        return told

@@ -9,16 +9,16 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
-from wtforms import HiddenField
 
 from app.access import gate
 from app.access.grants import Action
+from app.admin.closing import EndingForm
 from app.admin.declarations import Cell, Column, Entry, Filter, cell
 from app.admin.listing import Asked
 from app.admin.organisation import OrganisationPanel
 from app.people.role import Role
 from app.reading import organisation as reading
-from app.reading.organisation import RoleRow
+from app.reading.organisation import Inside, RoleRow
 from app.reading.paging import Page
 from app.ui import forms
 from app.ui.labels import field as label_of
@@ -28,10 +28,9 @@ from app.ui.records import Group
 FIELDS = ("title", "description", "family", "level", "closed_on")
 
 
-class RoleForm(forms.Form):
+class RoleForm(forms.RecordForm):
     """A role."""
 
-    version = HiddenField()
     title = forms.text("title", required=True, maxlength=Role.TITLE_LENGTH)
     family = forms.text("family", maxlength=Role.FAMILY_LENGTH)
     level = forms.number("level", min=Role.LEVELS.start, max=Role.LEVELS.stop - 1)
@@ -39,11 +38,16 @@ class RoleForm(forms.Form):
     closed_on = forms.day("closed_on")
 
 
-class CloseRoleForm(forms.Form):
-    """Which role today's holders get."""
+class CloseRoleForm(EndingForm):
+    """Which role its people get."""
 
-    version = HiddenField()
-    target_id = forms.lookup("role_id", "role", label=_l("Give its people this role"))
+    target_id = forms.lookup("role_id", "role", required=True, label=_l("Give its people this role"))
+
+
+class MergeRoleForm(EndingForm):
+    """Which role it becomes one with."""
+
+    target_id = forms.lookup("role_id", "role", required=True, label=_l("Merge it into"))
 
 
 def _headcount(row: RoleRow) -> Cell:
@@ -55,10 +59,13 @@ class RolesPanel(OrganisationPanel):
     """The job titles there are."""
 
     icon = "briefcase"
+    history_filter = "role"
     label = _l("Roles")
     new_label = _l("New role")
     form_class = RoleForm
+    noun = "role"
     delete_form_class = CloseRoleForm
+    merge_form_class = MergeRoleForm
     columns = (
         Column("title", _l("Title"), lambda r: cell(r.role.title), sort="title"),
         Column("family", _l("Family"), lambda r: cell(r.role.family)),
@@ -95,7 +102,7 @@ class RolesPanel(OrganisationPanel):
         role = row.role
         people = url_for("employees.index_view", flt0_role=role.id, flt1_is_here="1")
         fields = [(label_of(name), shown(getattr(role, name)), None) for name in FIELDS]
-        return Entry(
+        made = Entry(
             id=role.id,
             version=role.version,
             title=role.title,
@@ -105,35 +112,53 @@ class RolesPanel(OrganisationPanel):
             may_delete=self.may(Action.DELETE),
             source=row,
         )
+        made.extra_actions += self.ending_actions(made, role.closed_on)
+        return made
 
     def create(self, form: forms.Form) -> int:
         """Add a role."""
         return int(self.run("create_role", values=form.typed(*FIELDS)))
 
-    def update(self, form: forms.Form, entry: Entry) -> int:
+    def update(self, form: forms.RecordForm, entry: Entry) -> None:
         """Change a role."""
-        return int(self.run("change_role", role_id=entry.id, version=form.made_from(), values=form.typed(*FIELDS)))
+        version, original = form.made_from(), form.original()
+        self.run("change_role", role_id=entry.id, version=version, original=original, values=form.typed(*FIELDS))
 
-    def delete_question(self, entry: Entry, form: forms.Form) -> dict[str, Any]:
-        """Ask which role today's holders get."""
-        row: RoleRow = entry.source
-        self.narrow_target(form, row.headcount)
-        title = _("Close or delete: %(name)s", name=entry.title)
+    def ending_question(self, verb: str, entry: Entry, inside: Inside) -> dict[str, str]:
+        """Ask which role its people get."""
+        if verb == "merge":
+            return {
+                "title": _("Merge: %(name)s", name=entry.title),
+                "sentence": _("Whoever holds this role gets another one from today."),
+                "submit_label": _("Merge"),
+            }
         if reading.will_close(Role, entry.id):
             words = _("People have held this role, so it is closed and stays in their history.")
         else:
             words = _("Nobody ever held this role, so it will be deleted.")
-        if row.headcount:
+        if inside.count:
             words += " " + ngettext(
-                "%(num)d person holds it today and needs another.",
-                "%(num)d people hold it today and need another.",
-                row.headcount,
+                "%(num)d person holds it or will, and needs another.",
+                "%(num)d people hold it or will, and need another.",
+                inside.count,
             )
+        title = _("Close or delete: %(name)s", name=entry.title)
         return {"title": title, "sentence": words, "submit_label": _("Close or delete")}
 
-    def delete(self, form: forms.Form, entry: Entry) -> str:
-        """Close or delete a role."""
-        was_closed = self.run("delete_role", role_id=entry.id, version=form.made_from(), target_id=self.target(form))
-        return str(
-            _("%(name)s was closed.", name=entry.title) if was_closed else _("%(name)s was deleted.", name=entry.title)
-        )
+    def ending_told(self, verb: str, entry: Entry, inside: Inside, target: str, is_closed: bool) -> list[str]:
+        """Tell which role people get, and what becomes of this one."""
+        told = []
+        if inside.count:
+            told.append(
+                ngettext(
+                    "%(num)d person is %(target)s from today; what is planned for them follows.",
+                    "%(num)d people are %(target)s from today; what is planned for them follows.",
+                    inside.count,
+                    target=target,
+                )
+            )
+        if is_closed:
+            told.append(_("%(name)s is closed and stays in the history.", name=entry.title))
+        else:
+            told.append(_("%(name)s is deleted: nobody ever held it.", name=entry.title))
+        return told

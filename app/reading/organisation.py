@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +15,15 @@ from app.access.visible import visible
 from app.core import text
 from app.core.problems import NotFound
 from app.extensions import db
-from app.people import rules
+from app.people import places, rules
 from app.people.department import Department
 from app.people.employee import Employee, Status
 from app.people.role import Role
 from app.reading.paging import Order, Page, Place, listed
 
 Parent = aliased(Department)
+NAMED = 50
+"""So many people are named of those who would move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,18 @@ class RoleRow:
 
     role: Role
     headcount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What is in a department or role: how many people are there or will be, and the departments below it.
+
+    `people` are the first of those whom the reader may see, by id and name.
+    """
+
+    count: int
+    people: list[tuple[int, str]]
+    below: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,22 @@ def departments(actor: Actor, wanted: Wanted) -> Page[DepartmentRow]:
         return [_department_row(row) for row in db.session.execute(query.order_by(*order.clauses(is_backwards)))]
 
     return listed(ids, order, wanted.place, wanted.size, read, lambda r: (r.department.name_key, r.department.id))
+
+
+def departments_matching(actor: Actor, wanted: Wanted, limit: int) -> list[int]:
+    """Return the ids of the departments of a list, in its order, up to `limit`."""
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    order = Order(Department.name_key, Department.id, wanted.is_descending)
+    conditions = _conditions(wanted, Department, Department.name_key, Department.code_key)
+    query = select(Department.id).where(*conditions).order_by(*order.clauses(False)).limit(limit)
+    return list(db.session.scalars(query))
+
+
+def departments_named(actor: Actor, ids: Collection[int]) -> list[tuple[int, str]]:
+    """Return id and name of those of these departments that are there, by name."""
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    query = select(Department.id, Department.name).where(Department.id.in_(ids)).order_by(Department.name_key)
+    return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
 def department(actor: Actor, department_id: int) -> DepartmentRow:
@@ -97,6 +128,20 @@ def role(actor: Actor, role_id: int) -> RoleRow:
     if row is None:
         raise NotFound()
     return RoleRow(*row)
+
+
+def inside(actor: Actor, kind: type[Department | Role], row_id: int) -> Inside:
+    """Return what is in a department or role, for who may close it: that is whom it would move."""
+    actor.require(Action.DELETE, Subject.ORGANISATION)
+    ids = places.who_is_inside(kind, row_id)
+    people: list[tuple[int, str]] = []
+    if ids:
+        names = (Employee.id, Employee.first_name, Employee.last_name, Employee.number)
+        query = select(*names).where(Employee.id.in_(places.ids_inside(kind, row_id)), visible(actor))
+        found = db.session.execute(query.order_by(Employee.name_key, Employee.id).limit(NAMED))
+        people = [(row[0], f"{row[1]} {row[2]}".strip() + f" · {row[3]}") for row in found]
+    below = places.below(row_id) if kind is Department else []
+    return Inside(len(ids), people, [department.name for department in below])
 
 
 def will_close(kind: type[Department | Role], row_id: int) -> bool:

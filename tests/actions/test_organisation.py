@@ -196,7 +196,7 @@ def test_closing_by_the_form_is_refused_while_people_are_there(sample, kind):
     ids = sample.departments if kind == "department" else sample.roles
     name = "Board" if kind == "department" else "Clerk"
     words = refused(change, kind, ids[name], closed_on=date(2024, 1, 1))["closed_on"]
-    assert words.startswith("People still ")
+    assert words.startswith("Somebody ")
     unused = make(kind, "Unused")
     change(kind, unused, closed_on=date(2024, 1, 1))
     change(kind, unused, closed_on=None)

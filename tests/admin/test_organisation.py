@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date
 
 import pytest
 
+from app.actions import closing, work
+from app.admin import closing as pages
+from app.changes.journal import ChangeSet
 from app.core.clock import today
+from app.extensions import db
 from app.people.department import Department
 from app.people.employee import Employee
 from app.people.role import Role
@@ -172,29 +177,54 @@ def test_conflict_keeps_what_was_typed(app, hr, sample):
     assert (saved.cost_centre, saved.code) == ("mine", "NEW")
 
 
+def sentences(page):
+    """Return what a page says would happen."""
+    return [item.text for item in soup(page).select("main section li")]
+
+
 def test_department_with_people_asks_where_they_go_and_is_closed(app, hr, sample):
     platform, engineering = sample.departments["Platform"], sample.departments["Engineering"]
     url = f"/admin/departments/delete/?id={engineering}"
     page = hr.get(url)
-    assert "2 people work here today and have to go somewhere." in page.text
+    assert "2 people work here or will, and have to go somewhere." in page.text
     assert errors(hr.client.post(url, data=filled(page)))["target_id"].startswith("Choose where the 2 people")
     for nonsense in ("x", "9" * 30, engineering):
         refused = hr.client.post(url, data=filled(page, target_id=nonsense))
         assert refused.status_code == 422
         assert "target_id" in errors(refused)
-    answer = hr.client.post(url, data=filled(page, target_id=platform))
+    told = hr.client.post(url, data=filled(page, target_id=platform, reason="A smaller house"))
+    assert sentences(told) == [
+        "2 people go to Platform from today; what is planned for them leads there, too.",
+        "Part of Board from now on: Platform.",
+        "Bo Lindqvist leads Engineering no longer.",
+        "Engineering is closed and stays in the history.",
+        "Bo Lindqvist · 101",
+        "Cy Müller · 102",
+    ]
+    assert stored(app, Department, engineering).closed_on is None
+    answer = hr.client.post(url, data=filled(told, step="do"))
     assert "Engineering was closed." in hr.get(answer.location).text
     assert stored(app, Department, engineering).closed_on == today()
     assert stored(app, Department, platform).parent_id == sample.departments["Board"]
     assert stored(app, Employee, sample.people["Cy"]).department_id == platform
     assert [label for _id, label in hr.get("/lookup/department?query=").json] == ["Board", "Platform"]
+    with app.app_context():
+        assert (
+            db.session.scalars(db.select(ChangeSet).order_by(ChangeSet.id.desc())).first().reason == "A smaller house"
+        )
 
 
 def test_role_with_people_asks_for_another_and_is_closed(app, hr, sample):
     clerk = sample.roles["Clerk"]
     url = f"/admin/roles/delete/?id={clerk}"
-    assert "1 person holds it today and needs another." in hr.get(url).text
-    assert hr.submit(url, target_id=sample.roles["Engineer"]).status_code == 303
+    assert "1 person holds it or will, and needs another." in hr.get(url).text
+    told = hr.submit(url, target_id=sample.roles["Engineer"])
+    assert sentences(told) == [
+        "1 person is Engineer from today; what is planned for them follows.",
+        "Clerk is closed and stays in the history.",
+        "Hana 山田 · 106",
+    ]
+    assert hr.client.post(url, data=filled(told, step="do")).status_code == 303
     assert stored(app, Role, clerk).closed_on == today()
     assert stored(app, Employee, sample.people["Hana"]).role_id == sample.roles["Engineer"]
     assert stored(app, Employee, sample.people["Flo"]).role_id == clerk
@@ -208,7 +238,9 @@ def test_what_was_never_used_is_deleted(app, hr, panel):
     page = hr.get(url)
     assert "will be deleted" in page.text
     assert "target_id" not in fields(page)
-    assert "Never was deleted." in hr.get(hr.client.post(url, data=filled(page)).location).text
+    told = hr.client.post(url, data=filled(page))
+    assert sentences(told)[0].startswith("Never is deleted: nobody ever ")
+    assert "Never was deleted." in hr.get(hr.client.post(url, data=filled(told, step="do")).location).text
     assert stored(app, PANELS[panel][2], row_id) is None
 
 
@@ -217,14 +249,109 @@ def test_who_came_while_one_looked_is_asked_about(app, hr, panel):
     kind, _field, model = PANELS[panel]
     row_id = make(app, panel, "Busy")
     url = f"/admin/{panel}/delete/?id={row_id}"
-    page = hr.get(url)
+    told = hr.submit(url)
     with app.app_context():
         values = {"number": "1", "first_name": "X", "hired_on": date(2020, 1, 1), f"{kind}_id": row_id}
         act("hire", values=values)
-    again = hr.client.post(url, data=filled(page))
+    again = hr.client.post(url, data=filled(told, step="do"))
     assert again.status_code == 422
-    assert errors(again)["target_id"].startswith("Choose where the 1 people")
+    assert errors(again)["target_id"].startswith("Choose where the 1 person")
     assert stored(app, model, row_id).closed_on is None
+
+
+@pytest.mark.parametrize(
+    ("panel", "name", "target"), [("departments", "Engineering", "Board"), ("roles", "Engineer", "Clerk")]
+)
+def test_one_is_merged_into_another_and_opened_again(app, hr, sample, panel, name, target):
+    kind, _field, model = PANELS[panel]
+    ids = sample.departments if panel == "departments" else sample.roles
+    details = f"/admin/{panel}/details/?id={ids[name]}"
+    url = soup(hr.get(details)).find("a", string="Merge into…")["href"]
+    assert errors(hr.submit(url))["target_id"] == f"Choose an open {kind} to merge it into."
+    told = hr.submit(url, target_id=ids[target])
+    assert f" {target} from today;" in sentences(told)[0]
+    assert f"{name} is closed and stays in the history." in sentences(told)
+    changed_mind = hr.client.post(url, data=filled(told, step="form"))
+    assert fields(changed_mind)["target_id"] == str(ids[target])
+    answer = hr.client.post(url, data=filled(told, step="do"))
+    assert f"{name} was merged into {target}." in hr.get(answer.location).text
+    assert stored(app, model, ids[name]).closed_on == today()
+    assert soup(hr.get(details)).find("a", string="Merge into…") is None
+    answer = hr.submit(soup(hr.get(details)).find("a", string="Reopen")["href"])
+    assert f"{name} is open again." in hr.get(answer.location).text
+    assert stored(app, model, ids[name]).closed_on is None
+
+
+@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("page", ["merge", "delete", "reopen"])
+def test_page_made_from_an_older_version_shows_anew_what_it_is_about(app, hr, panel, page):
+    kind, field, _model = PANELS[panel]
+    row_id = make(app, panel, "There", closed_on="2020-01-01" if page == "reopen" else None)
+    url, target = f"/admin/{panel}/{page}/?id={row_id}", make(app, panel, "Target")
+    form = hr.get(url)
+    with app.app_context():
+        act(f"change_{kind}", **{f"{kind}_id": row_id}, version=1, values={field: "Renamed"})
+    for step in ("preview", "do"):
+        again = hr.client.post(url, data=filled(form, target_id=target, step=step))
+        assert again.status_code == 409
+        assert "Renamed" in again.text
+    assert fields(again)["version"] == "2"
+
+
+def test_target_is_typed_where_no_script_runs(app, hr, sample):
+    make(app, "departments", "Platform Tools")
+    url = f"/admin/departments/merge/?id={sample.departments['Engineering']}"
+    page = hr.get(url)
+    for typed, target in (("tools", "Platform Tools"), ("PLATFORM tools", "Platform Tools"), ("board", "Board")):
+        told = hr.client.post(url, data=filled(page, **{"target_id-typed": typed}))
+        assert f" go to {target} from today" in sentences(told)[0]
+    for typed in ("plat", "nowhere"):
+        refused = hr.client.post(url, data=filled(page, **{"target_id-typed": typed}))
+        assert errors(refused)["target_id"] == "Choose from what the search offers."
+        assert fields(refused)["target_id-typed"] == typed
+
+
+def test_large_department_is_merged_by_a_job(app, hr, sample, monkeypatch):
+    monkeypatch.setattr(closing, "MOST", 1)
+    monkeypatch.setattr(work, "STEP_ROWS", 1)
+    monkeypatch.setattr(pages, "TRIED", 0)
+    engineering, board = sample.departments["Engineering"], sample.departments["Board"]
+    url = f"/admin/departments/merge/?id={engineering}"
+    told = hr.submit(url, target_id=board)
+    assert "moved in the background" in told.text
+    assert errors(hr.submit(url, target_id=sample.departments["Platform"])).keys() == {"target_id", ""}
+    answer = hr.client.post(url, data=filled(told, step="do"))
+    assert answer.location.startswith("/admin/jobs/")
+    assert stored(app, Department, engineering).closed_on is None
+    with app.app_context():
+        work.do_jobs(app, threading.Event(), is_once=True)
+    assert stored(app, Department, engineering).closed_on == today()
+    assert stored(app, Employee, sample.people["Cy"]).department_id == board
+
+
+def test_several_departments_are_ticked_and_moved(app, hr, sample):
+    sales, top = make(app, "departments", "Sales"), make(app, "departments", "Top")
+    platform = sample.departments["Platform"]
+    bar = soup(hr.get("/admin/departments/")).select_one("form[data-ticks]")
+    assert bar.select_one("button[name=action][value=move_departments]").text == "Move"
+    chosen = {"action": "move_departments", "scope": "ticked", "ids": [platform, sales]}
+    page = hr.get(hr.post(bar["action"], chosen).location)
+    url = soup(page).select_one("main form")["action"]
+    told = hr.client.post(url, data={**filled(page), "ids": [platform, sales], "parent_id": top, "step": "preview"})
+    assert stored(app, Department, sales).parent_id is None
+    answer = hr.client.post(url, data=filled(told, step="do"))
+    assert answer.status_code == 303
+    assert [stored(app, Department, moved).parent_id for moved in (platform, sales)] == [top, top]
+
+
+def test_department_is_moved_from_its_page(app, hr, sample):
+    engineering, platform = sample.departments["Engineering"], sample.departments["Platform"]
+    url = soup(hr.get(f"/admin/departments/details/?id={engineering}")).find("a", string="Move")["href"]
+    page = hr.submit(url, step="preview", parent_id=platform)
+    assert errors(page)["parent_id"] == "Engineering can’t be inside itself. Choose another department."
+    told = hr.submit(url, step="preview", parent_id="")
+    assert hr.client.post(url, data=filled(told, step="do")).status_code == 303
+    assert stored(app, Department, engineering).parent_id is None
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -233,7 +360,7 @@ def test_closing_by_the_form_is_refused_while_people_are_there(hr, sample, panel
         "Board" if panel == "departments" else "Clerk"
     ]
     page = hr.submit(f"/admin/{panel}/edit/?id={row_id}", closed_on="2024-01-01")
-    assert errors(page)["closed_on"].startswith("People still ")
+    assert errors(page)["closed_on"].startswith("Somebody ")
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -248,7 +375,8 @@ def test_export_holds_the_list_as_searched(hr, panel):
 @pytest.mark.parametrize("panel", PANELS)
 def test_staff_has_no_panel(sample, browser, panel):
     browser.sign_in(sample.users["staff"])
-    for page in ("", "new/", "edit/?id=1", "details/?id=1", "delete/?id=1", "export/csv/"):
+    endings = ("delete/?id=1", "merge/?id=1", "reopen/?id=1")
+    for page in ("", "new/", "edit/?id=1", "details/?id=1", *endings, "export/csv/"):
         assert browser.get(f"/admin/{panel}/{page}").status_code == 403
 
 
@@ -258,6 +386,10 @@ def test_auditor_looks_but_changes_nothing(sample, browser, panel):
     row_id = next(iter((sample.departments if panel == "departments" else sample.roles).values()))
     assert browser.get(f"/admin/{panel}/").status_code == 200
     assert browser.get(f"/admin/{panel}/details/?id={row_id}").status_code == 200
-    for page in ("new/", f"edit/?id={row_id}", f"delete/?id={row_id}", "export/csv/"):
+    details = soup(browser.get(f"/admin/{panel}/details/?id={row_id}"))
+    assert not details.find("a", string="Merge into…")
+    assert not soup(browser.get(f"/admin/{panel}/")).select("form[data-ticks]")
+    endings = [f"{page}/?id={row_id}" for page in ("delete", "merge", "reopen")]
+    for page in ("new/", f"edit/?id={row_id}", *endings, "export/csv/"):
         assert browser.get(f"/admin/{panel}/{page}").status_code == 403
         assert browser.post(f"/admin/{panel}/{page}").status_code in (403, 405)
