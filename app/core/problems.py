@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from flask_babel import lazy_gettext as _l
@@ -41,6 +40,10 @@ class Invalid(Problem):
         return " ".join(str(words) for sentences in self.errors.values() for words in sentences)
 
 
+class TooMany(Invalid):
+    """A preview of more records than can be shown; the action itself may be fine."""
+
+
 class NotFound(Problem):
     """The record is not there, or not for this actor's eyes; the two are not told apart."""
 
@@ -53,23 +56,27 @@ class Forbidden(Problem):
     sentence = _l("You don’t have the right to do this.")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field of a conflict: what was there before is unknown, what each side wants is not."""
-
-    field: str
-    yours: Any
-    theirs: Any
-
-
 class Conflict(Problem):
-    """The record moved on since it was read: `version` is the present one, `theirs` its present values by field."""
+    """The record moved on since it was read, and some fields were changed by both sides: nothing was saved.
+
+    `version` is the present one, `theirs` holds the present values of those fields and `original` what they were
+    before, as far as that is known. `kept` are the other fields that were sent, but not changed by the sender: they
+    stay as they are now.
+    """
 
     sentence = _l("Somebody else changed this record while you were editing it.")
 
-    def __init__(self, version: int, theirs: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        version: int,
+        theirs: Mapping[str, Any],
+        original: Mapping[str, Any] | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
         self.version = version
         self.theirs = dict(theirs)
+        self.original = dict(original or {})
+        self.kept = dict(kept or {})
         super().__init__()
 
 

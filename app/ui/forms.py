@@ -5,6 +5,7 @@ So one rule has one sentence, whether it comes through a form, a file or the API
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -12,14 +13,21 @@ from enum import StrEnum
 from typing import Any
 
 from flask import url_for
+from flask_babel import gettext as _
 from flask_wtf import FlaskForm
-from wtforms import Field, SelectField, StringField, TextAreaField
+from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import DateInput, EmailInput, NumberInput, TelInput
 
-from app.core.problems import Invalid
+from app.access import gate
+from app.core.problems import Conflict, Invalid
+from app.core.text import UNSTORABLE, key
 from app.core.values import row_id
+from app.reading import lookups as choices
 from app.ui.labels import FIELDS, WORDS
+
+CARRIED = frozenset({"csrf_token", "version", "was"})
+"""Fields that a form brings back by itself; nobody types into them."""
 
 
 class Form(FlaskForm):
@@ -34,6 +42,15 @@ class Form(FlaskForm):
             else:
                 self.form_errors.extend(words)
 
+    def refuse(self, problem: Conflict | Invalid) -> int:
+        """Show why nothing was done, and return the page's status; of a record that moved on, take the new version."""
+        if isinstance(problem, Invalid):
+            self.add_errors(problem)
+            return 422
+        self["version"].data = str(problem.version)
+        self.form_errors.append(_("Somebody else changed this record meanwhile. Look again, then confirm."))
+        return 409
+
     def made_from(self) -> int:
         """Return the version of the record that the form was made from; 0, which none has, for anything else."""
         return row_id(str(self["version"].data or "")) or 0
@@ -41,6 +58,29 @@ class Form(FlaskForm):
     def typed(self, *names: str) -> dict[str, Any]:
         """Return what was typed into these fields."""
         return {name: self[name].data for name in names if name in self}
+
+
+class RecordForm(Form):
+    """A form made from a record: it brings back which version that was, and the values it held, to be merged by."""
+
+    version = HiddenField()
+    was = HiddenField()
+
+    def remember(self, values: Mapping[str, Any]) -> None:
+        """Carry these values of the record, as far as the form has the fields."""
+        known = {name: value for name, value in as_typed(values).items() if name in self}
+        self["was"].data = json.dumps(known, ensure_ascii=False, separators=(",", ":"))
+
+    def original(self) -> dict[str, Any]:
+        """Return the values the form was made from, as it brought them back; without those that can't be read."""
+        try:
+            known = json.loads(self["was"].data or "{}")
+        except (ValueError, RecursionError):
+            return {}
+        if not isinstance(known, dict):
+            return {}
+        names = self.data.keys() - CARRIED
+        return {name: value for name, value in known.items() if name in names and _is_fit(value)}
 
 
 class LookupField(Field):
@@ -55,6 +95,19 @@ class LookupField(Field):
     def lookup_url(self) -> str:
         """Where the choices come from."""
         return url_for("web.lookup", kind=self.kind)
+
+    @property
+    def typed_name(self) -> str:
+        """The name under which a browser without scripts sends what was typed."""
+        return f"{self.name}-typed"
+
+    def process(self, formdata: Any, *arguments: Any, **options: Any) -> None:
+        super().process(formdata, *arguments, **options)
+        typed = (formdata.get(self.typed_name) or "").strip() if formdata else ""
+        if typed:
+            found = choices.KINDS[self.kind](gate.actor(), typed)
+            same = [choice for choice in found if key(choice[1]) == key(typed)]
+            self.data = (same or found)[0][0] if len(same or found) == 1 else typed
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if not valuelist:  # not sent at all, which is no wish to empty it
@@ -127,6 +180,11 @@ def as_typed(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(value) for name, value in values.items()}
 
 
+def spelled(value: Any) -> str:
+    """Return a value as a browser sends it back, so that it can be compared with what was sent."""
+    return "" if value is None else str(_plain(value)).replace("\r\n", "\n")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return value.value
@@ -135,6 +193,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     return value
+
+
+def _is_fit(value: Any) -> bool:
+    """Say whether a value is one that a field can hold: text, a tick, an id or nothing."""
+    if isinstance(value, str):
+        return not UNSTORABLE.search(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return 0 <= value < 2**31
+    return value is None or isinstance(value, bool)
 
 
 def lookups(form: Iterable[Any]) -> list[LookupField]:

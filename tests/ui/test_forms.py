@@ -6,17 +6,15 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from wtforms import HiddenField
 
 from app.core.problems import Invalid
 from app.people.employee import Status
 from app.ui import forms
 
 
-class Sample(forms.Form):
+class Sample(forms.RecordForm):
     """A form with a field of each kind."""
 
-    version = HiddenField()
     number = forms.text("number", required=True)
     hired_on = forms.day("hired_on")
     manager_id = forms.lookup("manager_id", "employee")
@@ -51,6 +49,34 @@ def test_what_was_not_sent_stays_as_it_is(posted):
 )
 def test_version_is_a_number_or_none_at_all(posted, sent, version):
     assert posted(version=sent).made_from() == version
+
+
+def test_form_carries_the_values_it_was_made_from(posted):
+    form = posted()
+    form.remember({"number": '7 <"&é', "hired_on": date(2020, 1, 2), "manager_id": 5, "salary": 9})
+    again = posted(was=form["was"].data, number="8", hired_on="", manager_id="6")
+    assert again.original() == {"number": '7 <"&é', "hired_on": "2020-01-02", "manager_id": 5}
+    assert posted(number="8").original() == {}
+
+
+@pytest.mark.parametrize(
+    "was",
+    [
+        "",
+        "x",
+        "[]",
+        "null",
+        '"number"',
+        "[" * 100_000,
+        '{"number": ' + "9" * 5000 + "}",
+        '{"number": 4294967296, "manager_id": -1, "hired_on": ["2020-01-01"]}',
+        '{"number": NaN, "manager_id": 1.5, "hired_on": {}}',
+        '{"number": "\\ud800", "hired_on": "\\u0000"}',
+        '{"version": "1", "was": "{}", "csrf_token": "x", "salary": "9", "": "x"}',
+    ],
+)
+def test_values_that_no_form_ever_held_are_not_taken_for_the_original(posted, was):
+    assert posted(was=was).original() == {}
 
 
 def test_errors_stand_at_their_fields_and_the_rest_on_top(posted):
