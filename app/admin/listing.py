@@ -9,7 +9,9 @@ from flask import url_for
 
 from app.access import gate
 from app.access.grants import Action
+from app.admin.bulk import bar
 from app.admin.declarations import Cell, Column, Filter
+from app.admin.selection import filter_names, said_of
 from app.core.problems import Sentence
 from app.core.values import row_id
 from app.reading import lookups
@@ -79,14 +81,9 @@ class Active:
 
 def list_context(panel: Panel, asked: Asked, page: Page[Any]) -> dict[str, Any]:
     """Return what the list's template takes."""
-    names = {flt.key_name: f"flt{i}_{flt.key_name}" for i, flt in enumerate(panel._filters or [])}
+    names = filter_names(panel)
     filters = {names[key]: value for key, value in asked.filters.items()}
-    kept: dict[str, Any] = {
-        "search": asked.search or None,
-        "sort": asked.sort_index,
-        "desc": 1 if asked.is_descending else None,
-        "page_size": asked.size if asked.size != panel.page_size else None,
-    }
+    kept = said_of(panel, asked)
     endpoint = f"{panel.endpoint}.index_view"
     shown_filters = _filters(panel, asked, names)
     made = links(page, [], endpoint, **kept, **filters)
@@ -116,6 +113,7 @@ def list_context(panel: Panel, asked: Asked, page: Page[Any]) -> dict[str, Any]:
         "clear_url": url_for(endpoint),
         "columns": [_head(panel, column, i, asked, kept | filters) for i, column in enumerate(panel.columns)],
         "rows": _rows(panel, page),
+        "bar": bar(panel, asked, page),
         "page": made,
         "kept_args": [(name, value) for name, value in kept.items() if value is not None and name != "search"],
     }
