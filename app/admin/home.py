@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from flask import url_for
+from flask import abort, redirect, request, url_for
 from flask_admin import AdminIndexView, expose
 from flask_babel import format_date
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app import actions
 from app.access import gate
 from app.access.actor import Actor
+from app.access.grants import Action, Subject
+from app.admin.history import ShownSet, journal_url, shown_sets
 from app.admin.panel import Panel
-from app.core.clock import today
-from app.core.problems import Sentence
+from app.core.clock import now, today
+from app.core.problems import Invalid, Sentence
 from app.people.employee import Status
-from app.reading import statistics
+from app.reading import journal, statistics
+from app.reading.journal_filters import moment
 from app.reading.statistics import Count, Overview, years_ago
 from app.ui.labels import shown
+
+FIRST_LOOK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,16 @@ class Door:
     count: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What others changed since the reader looked last; `until` is the moment that this is as of."""
+
+    found: journal.News
+    until: str
+    latest: list[ShownSet]
+    journal_url: str
+
+
 class HrHome(AdminIndexView):
     """The start page of everyone who has a panel."""
 
@@ -81,7 +98,37 @@ class HrHome(AdminIndexView):
             for p in self.panels
             if p.is_for(gate.actor())
         ]
-        return self.render("admin/home.html", panels=doors, **_figures(numbers))
+        return self.render("admin/home.html", panels=doors, news=_news(gate.actor()), **_figures(numbers))
+
+    @expose("/looked/", methods=("POST",))
+    def looked(self) -> Any:
+        """Note until when the reader has seen what others changed: until the page was made, not until now."""
+        if not _reads_journal(gate.actor()):
+            abort(403)
+        try:
+            until = moment(request.form.get("until", ""))
+        except (ValueError, OverflowError):
+            raise Invalid({"": _("Reload the page and try again.")}) from None
+        actions.run("note_looked", actor=gate.actor(), source=actions.Source.PANEL, moment=until)
+        return redirect(self.get_url(".index"), 303)
+
+
+def _reads_journal(who: Actor) -> bool:
+    return who.can_beyond_self(Action.VIEW, Subject.JOURNAL)
+
+
+def _news(who: Actor) -> News | None:
+    """Return what others changed since the reader looked last, at first since a week ago."""
+    if not _reads_journal(who):
+        return None
+    until = now()
+    found = journal.news(who, until - FIRST_LOOK)
+    return News(
+        found=found,
+        until=until.isoformat(),
+        latest=shown_sets(who, found.latest),
+        journal_url=journal_url(**{"from": found.since.isoformat()}),
+    )
 
 
 def _figures(numbers: Overview) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_panels_of_the_reader_are_offered(sample, browser):
         page = browser.sign_in(sample.users[role]).get("/admin/")
         return [door.strong.text for door in soup(page).select("a.door")]
 
-    assert doors("administrator") == ["Employees", "Departments", "Roles", "Users"]
-    assert doors("hr") == ["Employees", "Departments", "Roles"]
+    assert doors("administrator") == ["Employees", "Departments", "Roles", "Users", "Journal"]
+    assert doors("hr") == ["Employees", "Departments", "Roles", "Journal"]
     assert doors("manager") == ["Employees", "Departments", "Roles"]
     assert browser.sign_in(sample.users["staff"]).get("/admin/").status_code == 403

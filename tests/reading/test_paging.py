@@ -17,6 +17,7 @@ from app.people.employee import Employee, EmploymentType, Status, name_key
 from app.reading import paging
 from app.reading.paging import Place
 from app.reading.people import SORTS, Wanted, people
+from tests.writing import KNOWINGLY, commit
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -45,8 +46,8 @@ def fill(count: int, start: int = 0) -> None:
                 "version": 1,
             }
         )
-    db.session.execute(insert(Employee), rows)
-    db.session.commit()
+    db.session.execute(insert(Employee), rows, execution_options=KNOWINGLY)
+    commit()
 
 
 def asked(place: Place = Place(), **wanted):  # noqa: B008 it can't be changed
@@ -110,8 +111,8 @@ def test_order_is_that_of_the_sort_value_and_turns_round(sort):
 @given(count=st.integers(0, 40), size=st.integers(1, 15), sort=st.sampled_from(list(SORTS)), turned=st.booleans())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_number_of_rows_in_pages_of_any_size(count, size, sort, turned):
-    db.session.execute(Employee.__table__.delete())
-    db.session.commit()
+    db.session.execute(Employee.__table__.delete(), execution_options=KNOWINGLY)
+    commit()
     if count:
         fill(count)
     wanted = {"sort": sort, "is_descending": turned, "size": size}
