@@ -6,6 +6,7 @@ Kept in the database, so several servers count together and a restart forgets no
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -93,6 +94,13 @@ def forget(limits: dict[str, Limit]) -> None:
         elif row is not None:
             row.failures = max(0, row.failures - 1)
             row.blocked_until = now()
+
+
+def erase(emails: Collection[str], addresses: Collection[str]) -> None:
+    """Remove what was counted for these accounts and from these addresses; runs inside a write."""
+    counted = [key for email in emails for key, limit in keys(email, None).items() if limit is ACCOUNT]
+    counted += [key for address in addresses for key, limit in keys("", address).items() if limit is ADDRESS]
+    db.session.execute(delete(SignInThrottle).where(SignInThrottle.key.in_(counted)))
 
 
 def _whole_seconds(wait: timedelta) -> int:

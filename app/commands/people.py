@@ -1,4 +1,4 @@
-"""`flask people …`: staff lists in and out."""
+"""`flask people …`: staff lists in and out, and people erased."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from flask_babel import gettext as _
 
 from app.access.actor import operator
 from app.access.grants import Subject
+from app.actions import run
+from app.actions.erasure import erase
 from app.actions.imports import money, table
 from app.actions.imports.columns import read_mapping
 from app.actions.imports.plan import Options
@@ -25,7 +27,9 @@ from app.actions.imports.report import Report, import_people
 from app.actions.imports.values import Refused
 from app.actions.registry import Source
 from app.commands.words import failing_in_words
+from app.reading import named
 from app.reading import people as lists
+from app.reading.holdings import HEADINGS, Fate, holdings
 from app.ui.spreadsheet import csv_lines
 
 MAPPING_BYTES = 1024 * 1024
@@ -34,7 +38,7 @@ GROUPS = (Subject.DIRECTORY, Subject.EMPLOYMENT, Subject.PRIVATE, Subject.NOTES)
 
 @click.group("people")
 def people() -> None:
-    """Bring staff lists in and out."""
+    """Bring staff lists in and out, and erase people."""
 
 
 @people.command("import")
@@ -87,6 +91,43 @@ def export(file: str) -> None:
     except OSError as error:
         _fail(_("%(file)s can't be written: %(reason)s.", file=file, reason=error.strerror or str(error)))
     click.echo(_("%(count)d people exported.", count=count), err=True)
+
+
+@people.command("erase")
+@click.argument("number")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Only say what holds the person, and what becomes of it.")
+@click.option("--delete-copies", "is_deleting_copies", is_flag=True, help="Delete the copies that migrations made.")
+@with_appcontext
+@failing_in_words()
+def erase_(number: str, is_dry_run: bool, is_deleting_copies: bool) -> None:
+    """Erase who has this NUMBER: what says who it was goes for good. It asks nothing.
+
+    Exit code 0 when that is done, 1 when it is refused, 2 when nobody has the number.
+    """
+    actor = operator()
+    employee_id = named.employee_id(actor, number)
+    if employee_id is None:
+        _fail(_("There is no employee with the number %(number)s.", number=number))
+    if is_dry_run:
+        found = holdings(actor, employee_id)
+        for fate in Fate:
+            for line in _section(str(HEADINGS[fate]), [str(words) for words in found.of(fate)]):
+                click.echo(line)
+        run("erase_person", actor=actor, source=Source.CLI, preview=True, employee_id=employee_id)
+        click.echo("\n" + _("This was a dry run: nothing was erased."))
+        return
+    done = erase(actor, Source.CLI, employee_id, is_deleting_copies=is_deleting_copies)
+    if done.was_needed:
+        click.echo(_("Erased. What is left has the number %(number)s.", number=done.number))
+    else:
+        click.echo(_("This person was erased already."))
+    for copy in done.copies:
+        click.echo(_("This copy still holds them, delete it (--delete-copies does): %(path)s", path=copy))
+    if not done.is_log_emptied:
+        number = done.number
+        click.echo(
+            _("The log of the database still holds them: run this for %(number)s once nobody reads.", number=number)
+        )
 
 
 def _write(everybody: Iterable[dict[str, Any]], target: TextIO) -> int:

@@ -21,11 +21,15 @@ GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # What may stand in a path or in a driver's words, but never in a log: tokens of links, people's data.
 HIDDEN = (
-    (re.compile(r"(/sign-in/)[^\s/?\"']+"), r"\1…"),
+    (re.compile(r"(/(?:sign-in|people)/)[^\s/?\"']+"), r"\1…"),
     (re.compile(r"\[parameters: .*\]"), "[parameters: …]"),
     (re.compile(r"(Duplicate entry ').*(' for key)"), r"\1…\2"),
     (re.compile(r"(DETAIL: +).*"), r"\1…"),
+    (re.compile(r"(Incorrect \w+ value: ').*(' for )"), r"\1…\2"),
+    (re.compile(r"(invalid input (?:syntax|value) for [^:]+: \").*(\")"), r"\1…\2"),
 )
+# A path by itself, to its end: a number may hold any character.
+OF_SOMEBODY = re.compile(r"^(/(?:sign-in|people)/).+?(/?)$", re.DOTALL)
 # Libraries that say on each start, at the level of news, that all is as always.
 QUIET = ("alembic.runtime.plugins", "alembic.ddl")
 
@@ -143,6 +147,8 @@ def _make_harmless(_logger: Any, _method: str, event: Event) -> Event:
     """Hide secrets and people's data; escape what could forge a second line or steer a terminal."""
     for name, value in event.items():
         if isinstance(value, str):
+            if name == "path":
+                value = OF_SOMEBODY.sub(r"\1…\2", value)
             for pattern, instead in HIDDEN:
                 value = pattern.sub(instead, value)
             event[name] = value if name == "exception" else CONTROL.sub(_escaped, value)
