@@ -22,14 +22,15 @@ setup: ## make .venv with all that running, testing and checking need (PYTHON na
 services: ## install MariaDB, PostgreSQL, Redis and Chromium for the tests, where missing and allowed
 	@scripts/install-services
 
-test: setup services ## run the tests on SQLite, MariaDB and PostgreSQL (ARGS goes to pytest, WORKERS is 2)
+test: setup services ## run all tests on SQLite, those below the pages on MariaDB and PostgreSQL (ARGS for pytest, WORKERS=2)
 	@scripts/test $(ARGS)
 
-test-full: setup services ## the same with the slow tests: long stress runs and full matrices
+test-full: setup services ## run all tests on each of the three, with long stress runs, full matrices and coverage
 	@scripts/test --slow $(ARGS)
 
-bench: setup ## measure pages beside the least such a page can take (PEOPLE=5000)
+bench: setup ## measure pages beside the least such a page can take, and edits with the journal and without (PEOPLE=5000)
 	@$(BIN)/python bench/pages.py
+	@$(BIN)/python bench/journal.py
 
 lint: setup ## check style, types and which room imports which
 	$(BIN)/ruff check .

@@ -59,15 +59,17 @@ def soup(response: TestResponse) -> BeautifulSoup:
 
 def fields(response: TestResponse) -> dict[str, str]:
     """Return what the main form of a page would send if nobody touched it; any form where there is no main one."""
+    return dict(pairs(response))
+
+
+def pairs(response: TestResponse) -> list[tuple[str, str]]:
+    """Return what the main form of a page would send, field by field: a name may come several times."""
     page = soup(response)
     form = page.select_one("main form[method=post]") or page.select_one("form[method=post]")
     assert form is not None, "the page has no form"
-    values: dict[str, str] = {}
-    for control in form.select("input[name], select[name], textarea[name]"):
-        value = _value(control)
-        if value is not None:
-            values[str(control["name"])] = value
-    return values
+    controls = form.select("input[name], select[name], textarea[name]")
+    found = [(str(control["name"]), _value(control)) for control in controls]
+    return [(name, value) for name, value in found if value is not None]
 
 
 def filled(response: TestResponse, **changes: Any) -> dict[str, str]:
@@ -105,7 +107,7 @@ def errors(response: TestResponse) -> dict[str, str]:
 def rows(response: TestResponse) -> list[list[str]]:
     """Return the texts of a list's rows, cell by cell."""
     return [
-        [cell.get_text(" ", strip=True) for cell in row.select("th, td:not(.acts)")]
+        [cell.get_text(" ", strip=True) for cell in row.select("th, td:not(.acts, .tick)")]
         for row in soup(response).select("main table.grid tbody tr")
     ]
 

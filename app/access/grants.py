@@ -41,6 +41,8 @@ class Subject(StrEnum):
     """Departments and roles."""
     ACCOUNTS = "accounts"
     """Users and what they may do."""
+    JOURNAL = "journal"
+    """Who changed what, when and why; of it only the fields and people that the other rights open."""
     SYSTEM = "system"
     """The state of the installation."""
 

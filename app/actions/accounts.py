@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
@@ -14,8 +15,9 @@ from app.accounts import passwords, sessions
 from app.accounts.administrators import refuse_last_administrator
 from app.accounts.models import AccessRole, ApiToken, Credential, Session, User
 from app.accounts.sign_in import new_link
-from app.actions.guard import loaded, refuse_stale
+from app.actions.guard import loaded, merged, refuse_stale
 from app.actions.registry import action
+from app.changes.tracking import KNOWINGLY
 from app.core.clock import now
 from app.core.problems import Forbidden, Invalid, NotFound, Sentence
 from app.core.values import clean
@@ -42,7 +44,13 @@ def create_user(actor: Actor, values: Mapping[str, Any], password: str | None = 
 
 
 @action("change_user", needs=(Action.EDIT, Subject.ACCOUNTS))
-def change_user(actor: Actor, user_id: int, version: int, values: Mapping[str, Any]) -> int:
+def change_user(
+    actor: Actor,
+    user_id: int,
+    version: int,
+    values: Mapping[str, Any],
+    original: Mapping[str, Any] | None = None,
+) -> int:
     """Change an account; return its id.
 
     A new access role, address or employee, or the end of the account, ends its sessions: all of them, one's own as
@@ -50,9 +58,9 @@ def change_user(actor: Actor, user_id: int, version: int, values: Mapping[str, A
     """
     user = loaded(User, user_id)
     cleaned = clean(User, values, FIELDS, required=("email", "access_role_id"))
-    refuse_stale(user, version, cleaned)
-    changed = {field: value for field, value in cleaned.items() if getattr(user, field) != value}
-    _check(actor, changed)
+    wanted = merged(user, version, cleaned, original)
+    changed = {field: value for field, value in wanted.items() if getattr(user, field) != value}
+    _check(actor, changed, user)
     if user.is_active and ("access_role_id" in changed or changed.get("is_active") is False):
         _refuse_loss_of_last(user, changed)
     for field, value in changed.items():
@@ -82,7 +90,7 @@ def delete_user(actor: Actor, user_id: int, version: int) -> bool:
     return True
 
 
-@action("make_sign_in_link", needs=(Action.ADMINISTER, Subject.ACCOUNTS))
+@action("make_sign_in_link", needs=(Action.ADMINISTER, Subject.ACCOUNTS), is_always_told=True)
 def make_sign_in_link(actor: Actor, user_id: int) -> str:
     """Return the token of a one-time sign-in link for somebody without a password, or who forgot it."""
     user = loaded(User, user_id)
@@ -91,7 +99,7 @@ def make_sign_in_link(actor: Actor, user_id: int) -> str:
     return new_link(user)
 
 
-@action("change_password", needs=None)
+@action("change_password", needs=None, is_always_told=True)
 def change_password(actor: Actor, current_password: str | None, new_password: str) -> str | None:
     """Set one's own password and end one's other sessions; where there is a password, the present one is asked.
 
@@ -109,7 +117,7 @@ def change_password(actor: Actor, current_password: str | None, new_password: st
     return sessions.renew(actor.session_id) if actor.session_id is not None else None
 
 
-@action("end_session", needs=None)
+@action("end_session", needs=None, is_always_told=True)
 def end_session(actor: Actor, session_id: int) -> None:
     """Sign out one of one's own sessions."""
     owner = db.session.execute(select(Session.user_id).where(Session.id == session_id)).scalar()
@@ -118,7 +126,18 @@ def end_session(actor: Actor, session_id: int) -> None:
     sessions.end(session_id)
 
 
-def _check(actor: Actor, changed: Mapping[str, Any]) -> None:
+@action("note_looked", needs=None)
+def note_looked(actor: Actor, moment: datetime) -> None:
+    """Note until when one has seen what others changed; it only ever moves on, and never into the future."""
+    if actor.user_id is None:
+        raise Forbidden()
+    until = min(moment, now())
+    # Not through the session, whose UPDATE would move the version under whoever edits the account just now.
+    seen = update(User).where(User.id == actor.user_id, or_(User.looked_at.is_(None), User.looked_at < until))
+    db.session.execute(seen.values(looked_at=until), execution_options={KNOWINGLY: True})
+
+
+def _check(actor: Actor, changed: Mapping[str, Any], user: User | None = None) -> None:
     """Raise `Invalid` for what can't be, and `Forbidden` where somebody would hand out access without that right.
 
     Whose employee an account is says whose record it sees, so it counts as access like the access role.
@@ -132,8 +151,15 @@ def _check(actor: Actor, changed: Mapping[str, Any]) -> None:
         employee = db.session.get(Employee, changed["employee_id"])
         if employee is None or employee.status is Status.LEFT:
             errors["employee_id"] = _l("Choose somebody who works here.")
+    elif user is not None and changed.get("is_active") and "employee_id" not in changed and _has_left(user.employee_id):
+        errors["is_active"] = _l("Whose account this is has left. Record first that they are back.")
     if errors:
         raise Invalid(errors)
+
+
+def _has_left(employee_id: int | None) -> bool:
+    employee = db.session.get(Employee, employee_id) if employee_id is not None else None
+    return employee is not None and employee.status is Status.LEFT
 
 
 def _check_password(password: str, email: str, field: str) -> None:

@@ -7,6 +7,8 @@ from flask_admin.theme import Theme
 from app.admin.departments import DepartmentsPanel
 from app.admin.employees import EmployeesPanel
 from app.admin.home import HrHome
+from app.admin.jobs import JobsView
+from app.admin.journal import JournalPanel
 from app.admin.panel import Panel
 from app.admin.roles import RolesPanel
 from app.admin.users import UsersPanel
@@ -24,9 +26,11 @@ def init_app(app: Flask) -> None:
         theme=Theme(folder="rollcall", base_template="base.html"),
         csp_nonce_generator=csp_nonce,
     )
-    panels: list[Panel] = [EmployeesPanel(), DepartmentsPanel(), RolesPanel(), UsersPanel()]
-    admin.add_views(*panels)
+    panels: list[Panel] = [EmployeesPanel(), DepartmentsPanel(), RolesPanel(), UsersPanel(), JournalPanel()]
+    jobs = JobsView()
+    admin.add_views(*panels, jobs)
     home.panels = panels
     add_to_menu(app, Entry(ADMINISTRATION, home.name, "speedometer2", "admin.index", home.is_for))
     for panel in panels:
         add_to_menu(app, Entry(ADMINISTRATION, panel.name, panel.icon, f"{panel.endpoint}.index_view", panel.is_for))
+    add_to_menu(app, Entry(ADMINISTRATION, jobs.name, jobs.icon, "jobs.index_view", jobs.is_for))

@@ -62,13 +62,24 @@ class Filter(BaseFilter):
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A way to do something with a row; `about` says to those who only hear it which row that is."""
+
+    label: Sentence
+    url: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """A table on a record's page."""
+    """A table on a record's page: `ways` are what the reader may do with each row, `first` makes the first one."""
 
     label: Sentence
     columns: list[str]
     rows: list[list[str]]
     empty: str
+    ways: list[list[Link]]
+    first: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +107,5 @@ class Entry:
     editable: set[str] | None = None
     tables: list[Table] = field(default_factory=list)
     extra_actions: list[ExtraAction] = field(default_factory=list)
+    notice: str | None = None
     source: Any = None

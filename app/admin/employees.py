@@ -8,16 +8,18 @@ from datetime import date
 from typing import Any
 
 from flask import url_for
+from flask_admin import expose
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from wtforms import HiddenField, RadioField
 from wtforms.fields.choices import SelectChoice
 
 from app.access import gate
 from app.access.actor import Actor
 from app.access.grants import FIELDS, Action, Subject
-from app.admin.declarations import Cell, Column, Entry, Filter, Table, cell
+from app.admin import bulk_forms, careers, erasure
+from app.admin.declarations import Cell, Column, Entry, Filter, cell
 from app.admin.listing import Asked
 from app.admin.panel import Panel
 from app.core.clock import today
@@ -29,7 +31,7 @@ from app.reading.paging import Page
 from app.reading.people import Person
 from app.reading.person import Record
 from app.ui import forms
-from app.ui.labels import WORDS, last_day, shown
+from app.ui.labels import WORDS, shown
 from app.ui.labels import field as label_of
 from app.ui.records import groups
 
@@ -37,10 +39,9 @@ TONES = {Status.ACTIVE: "good", Status.ON_LEAVE: "wait", Status.LEFT: "bad"}
 HISTORY = ("department_id", "role_id", "manager_id", "status")
 
 
-class EmployeeForm(forms.Form):
+class EmployeeForm(forms.RecordForm):
     """Everything about a person but pay, which has a history of its own."""
 
-    version = HiddenField()
     number = forms.text("number", required=True, maxlength=Employee.NUMBER_LENGTH)
     first_name = forms.text("first_name", required=True, maxlength=Employee.NAME_LENGTH)
     last_name = forms.text("last_name", maxlength=Employee.NAME_LENGTH)
@@ -103,6 +104,7 @@ class EmployeesPanel(Panel):
 
     subject = Subject.EMPLOYMENT
     icon = "person-vcard"
+    history_filter = "person"
     label = _l("Employees")
     new_label = _l("New employee")
     form_class = EmployeeForm
@@ -160,6 +162,8 @@ class EmployeesPanel(Panel):
         (_l("Notes"), ("notes",)),
     )
 
+    bulk_actions = bulk_forms.OF_PEOPLE
+
     def __init__(self) -> None:
         super().__init__(Employee, "employees")
 
@@ -181,6 +185,18 @@ class EmployeesPanel(Panel):
     def row_id(self, row: Person) -> int:
         """Return a person's id."""
         return row.id
+
+    def matching(self, asked: Asked, limit: int) -> list[int]:
+        """Return the ids of everybody in the list."""
+        return reading.matching(gate.actor(), self._wanted(asked), limit)
+
+    def named(self, ids: list[int]) -> list[tuple[int, str]]:
+        """Return who of these may be seen here."""
+        return reading.named(gate.actor(), ids, self.subject)
+
+    def counted(self, count: int) -> str:
+        """Return so many people in words."""
+        return str(ngettext("%(count)s person", "%(count)s people", count, count=format_decimal(count)))
 
     def export_rows(self, asked: Asked) -> tuple[list[str], Iterable[list[Any]]]:
         """Return the fields that the reader may take away, under the names the import understands."""
@@ -222,8 +238,29 @@ class EmployeesPanel(Panel):
             source=record,
         )
         made.groups[0] = _with_place(made.groups[0], record)
-        made.tables = _tables(record)
-        return made
+        made.tables = careers.tables(self, record)
+        made.extra_actions = bulk_forms.for_one(self, record)
+        return erasure.marked(self, made)
+
+    @expose("/erase/", methods=("GET", "POST"))
+    def erase_view(self) -> Any:
+        """Show what holds somebody, and erase them."""
+        return erasure.page(self)
+
+    @expose("/cancel-planned/", methods=("GET", "POST"))
+    def cancel_planned_view(self) -> Any:
+        """Ask about a planned change of the job, and take it back."""
+        return careers.cancel_page(self)
+
+    @expose("/correct-pay/", methods=("GET", "POST"))
+    def correct_pay_view(self) -> Any:
+        """Show a pay in a form, and correct it."""
+        return careers.correct_page(self)
+
+    @expose("/remove-pay/", methods=("GET", "POST"))
+    def remove_pay_view(self) -> Any:
+        """Ask about a pay entered by mistake, or planned, and remove it."""
+        return careers.remove_page(self)
 
     # Changing
 
@@ -246,16 +283,15 @@ class EmployeesPanel(Panel):
         """Hire somebody."""
         return int(self.run("hire", values=form.typed(*_names(form))))
 
-    def update(self, form: forms.Form, entry: Entry) -> int:
+    def update(self, form: forms.RecordForm, entry: Entry) -> None:
         """Change somebody's record, as a correction or from a date."""
-        return int(
-            self.run(
-                "change_employee",
-                employee_id=entry.id,
-                version=form.made_from(),
-                values=form.typed(*_names(form)),
-                valid_from=_effective_date(form),
-            )
+        self.run(
+            "change_employee",
+            employee_id=entry.id,
+            version=form.made_from(),
+            original=form.original(),
+            values=form.typed(*_names(form)),
+            valid_from=_effective_date(form),
         )
 
     def delete_question(self, entry: Entry, form: forms.Form) -> dict[str, Any]:
@@ -291,12 +327,14 @@ class EmployeesPanel(Panel):
             return str(_("%(name)s was deleted.", name=entry.title))
         self.run(
             "leave",
-            employee_id=entry.id,
+            employee_ids=[entry.id],
             version=version,
             left_on=form["left_on"].data,
             leaving_reason=form["leaving_reason"].data,
             successor_id=form["successor_id"].data if "successor_id" in form else None,
         )
+        if form["left_on"].data > today().isoformat():
+            return str(_("%(name)s is recorded to leave after the last day.", name=entry.title))
         return str(_("%(name)s is recorded as having left.", name=entry.title))
 
 
@@ -309,7 +347,7 @@ def _fields(editable: list[Subject]) -> set[str]:
 
 
 def _names(form: forms.Form) -> list[str]:
-    return [f.name for f in form if f.name not in ("csrf_token", "version", "change_kind", "valid_from")]
+    return [f.name for f in form if f.name not in forms.CARRIED | {"change_kind", "valid_from"}]
 
 
 def _effective_date(form: forms.Form) -> date | None:
@@ -334,34 +372,3 @@ def _with_place(group: Any, record: Record) -> Any:
         (label_of("manager"), record.manager_name or "", manager),
     ]
     return replace(group, fields=[*group.fields, *places])
-
-
-def _tables(record: Record) -> list[Table]:
-    tables = []
-    if Subject.EMPLOYMENT in record.groups:
-        columns = [_("From"), _("Until"), _("Status"), _("Department"), _("Role"), _("Manager")]
-        rows = [
-            [
-                shown(j.valid_from),
-                shown(last_day(j.valid_to)),
-                shown(j.status),
-                j.department or "",
-                j.role or "",
-                j.manager or "",
-            ]
-            for j in record.jobs
-        ]
-        tables.append(Table(_l("Job history"), columns, rows, _("No job history yet.")))
-    if Subject.COMPENSATION in record.groups:
-        columns = [_("From"), _("Until"), _("Amount"), _("Reason")]
-        rows = [
-            [
-                shown(p.valid_from),
-                shown(last_day(p.valid_to)),
-                f"{shown(p.amount)} {p.currency} {shown(p.period)}",
-                p.reason or "",
-            ]
-            for p in record.pay
-        ]
-        tables.append(Table(_l("Pay history"), columns, rows, _("No pay recorded yet.")))
-    return tables

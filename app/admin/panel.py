@@ -12,22 +12,22 @@ from typing import Any
 from flask import Response, abort, flash, redirect, request, stream_with_context
 from flask_admin import expose
 from flask_admin.model import BaseModelView
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
-from wtforms import SelectField
 
 from app import actions
 from app.access import gate
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
+from app.admin import bulk, history
 from app.admin.declarations import Column, Entry, Filter
 from app.admin.listing import Asked, list_context
 from app.core.problems import Conflict, Invalid, NotFound, Sentence
 from app.core.values import row_id
 from app.reading import lookups
 from app.reading.paging import Page
-from app.ui.forms import Form, LookupField, as_typed
-from app.ui.labels import field as label_of
-from app.ui.labels import shown
+from app.ui import conflicts
+from app.ui.forms import CARRIED, Form, LookupField, RecordForm, as_typed
 from app.ui.spreadsheet import csv_lines
 
 
@@ -46,8 +46,13 @@ class Panel(BaseModelView):
     new_label: Sentence
     columns: tuple[Column, ...] = ()
     sections: tuple[tuple[Sentence, tuple[str, ...]], ...] = ()
-    form_class: type[Form]
+    form_class: type[RecordForm]
     delete_form_class: type[Form]
+    bulk_actions: tuple[bulk.BulkAction, ...] = ()
+    """What can be done with any selection of the list; takes `matching` and `named`."""
+
+    history_filter: str | None = None
+    """The journal's filter by one of these records, where they have a history."""
 
     def __init__(self, model: Any, endpoint: str) -> None:
         super().__init__(model, name=self.label, endpoint=endpoint, url=f"/admin/{endpoint}")
@@ -88,8 +93,8 @@ class Panel(BaseModelView):
         """Make a record of what was typed; return its id."""
         raise NotImplementedError
 
-    def update(self, form: Form, entry: Entry) -> int:
-        """Change a record to what was typed; return its id."""
+    def update(self, form: RecordForm, entry: Entry) -> None:
+        """Change a record to what was typed."""
         raise NotImplementedError
 
     def delete(self, form: Form, entry: Entry) -> str:
@@ -104,10 +109,22 @@ class Panel(BaseModelView):
         """Return the header and, lazily, the rows of the export."""
         raise NotImplementedError
 
+    def matching(self, asked: Asked, limit: int) -> list[int]:
+        """Return the ids of all records of the list, up to `limit`."""
+        raise NotImplementedError
+
+    def named(self, ids: list[int]) -> list[tuple[int, str]]:
+        """Return id and name of those of `ids` that are there for the reader, sorted by name."""
+        raise NotImplementedError
+
+    def counted(self, count: int) -> str:
+        """Return so many records in words."""
+        return str(ngettext("%(count)s entry", "%(count)s entries", count, count=format_decimal(count)))
+
     def narrow(self, form: Form, editable: set[str] | None) -> None:
         """Take out of a form what the reader may not change; None leaves all."""
         if editable is not None:
-            for name in [f.name for f in form if f.name not in editable and f.name not in ("csrf_token", "version")]:
+            for name in [f.name for f in form if f.name not in editable | CARRIED]:
                 delattr(form, name)
 
     # Pages
@@ -153,31 +170,37 @@ class Panel(BaseModelView):
 
     @expose("/edit/", methods=("GET", "POST"))
     def edit_view(self) -> Any:
-        """Show a record in a form, and change it; a stale version is shown beside what was typed."""
+        """Show a record in a form, and change it; what somebody else changed as well is shown beside what was typed."""
         entry = self._asked_entry()
         if not entry.may_edit:
             abort(403)
         form = self.form_class(data=as_typed({**entry.values, "version": entry.version}))
         self.narrow(form, entry.editable)
+        back = self.get_url(".details_view", id=entry.id)
+        record = conflicts.Record(gate.actor(), self.model.__tablename__, entry.id)
         conflict = None
+        if form.is_submitted():
+            conflicts.settle(form)
+        else:
+            form.remember(entry.values)
         if form.validate_on_submit():
             try:
-                record_id = self.update(form, entry)
+                self.update(form, entry)
             except Conflict as stale:
-                conflict = self._conflict(form, stale, entry)
+                conflict = conflicts.clash(form, stale, record, self.get_url(".edit_view", id=entry.id))
             except Invalid as invalid:
                 form.add_errors(invalid)
             else:
-                flash(_("The record was saved."), "success")
-                return redirect(self.get_url(".details_view", id=record_id), 303)
+                flash(conflicts.saved(_("The record was saved."), form, self._values(entry.id), record), "success")
+                return redirect(back, 303)
         title = _("Edit %(name)s", name=entry.title)
-        back = self.get_url(".details_view", id=entry.id)
         return self._form_page(form, title=title, cancel_url=back, conflict=conflict, labels=entry.labels)
 
     @expose("/details/")
     def details_view(self) -> Any:
-        """Show a record whole."""
-        return self._details_page(self._asked_entry())
+        """Show a record whole, or its history."""
+        entry = self._asked_entry()
+        return self._details_page(entry, **history.of_record(self, entry))
 
     @expose("/delete/", methods=("GET", "POST"))
     def delete_view(self) -> Any:
@@ -190,15 +213,8 @@ class Panel(BaseModelView):
         if form.validate_on_submit():
             try:
                 words = self.delete(form, entry)
-            except Conflict as stale:
-                form["version"].data = str(stale.version)
-                form.add_errors(
-                    Invalid({"": _("Somebody else changed this record meanwhile. Look again, then confirm.")})
-                )
-                status = 409
-            except Invalid as invalid:
-                form.add_errors(invalid)
-                status = 422
+            except (Conflict, Invalid) as problem:
+                status = form.refuse(problem)
             else:
                 flash(words, "success")
                 return redirect(self.get_url(".index_view"), 303)
@@ -224,8 +240,13 @@ class Panel(BaseModelView):
 
     @expose("/action/", methods=("POST",))
     def action_view(self) -> Any:
-        """Refuse: no panel opens bulk actions."""
-        abort(404)
+        """Lead to the page of an action on what was chosen in the list."""
+        return bulk.begin(self)
+
+    @expose("/do/<wanted>/", methods=("GET", "POST"))
+    def do_view(self, wanted: str) -> Any:
+        """Ask what an action on a selection needs, show what it would change, and do it."""
+        return bulk.page(self, wanted)
 
     @expose("/ajax/lookup/")
     def ajax_lookup(self) -> Any:
@@ -257,6 +278,13 @@ class Panel(BaseModelView):
             raise NotFound()
         return self.entry(record_id)
 
+    def _values(self, record_id: int) -> Mapping[str, Any]:
+        """Return what a record holds now; nothing where the last change took it out of the reader's sight."""
+        try:
+            return self.entry(record_id).values
+        except NotFound:
+            return {}
+
     def _details_page(self, entry: Entry, **more: Any) -> str:
         page: str = self.render(
             "admin/details.html",
@@ -264,9 +292,11 @@ class Panel(BaseModelView):
             groups=entry.groups,
             tables=entry.tables,
             extra_actions=entry.extra_actions,
+            notice=entry.notice,
             edit_url=self.get_url(".edit_view", id=entry.id) if entry.may_edit else None,
             delete_url=self.get_url(".delete_view", id=entry.id) if entry.may_delete else None,
             list_url=self.get_url(".index_view"),
+            tabs=history.tabs(self, entry),
             **more,
         )
         return page
@@ -274,7 +304,9 @@ class Panel(BaseModelView):
     def _form_page(self, form: Form, *, labels: Mapping[str, str] | None = None, **context: Any) -> Any:
         self._label_lookups(form, labels or {})
         conflict = context.setdefault("conflict", None)
-        context["sections"] = [(label, names) for label, names in self.sections if any(name in form for name in names)]
+        names = {item.name for item in form} - (conflict.names if conflict else set())
+        sections = [(label, [name for name in fields if name in names]) for label, fields in self.sections]
+        context["sections"] = [(label, fields) for label, fields in sections if fields]
         page = self.render("admin/form.html", form=form, submit_label=_("Save"), **context)
         return page, 409 if conflict else 422 if form.errors else 200
 
@@ -290,37 +322,6 @@ class Panel(BaseModelView):
                 found = lookups.labels(gate.actor(), [(item.kind, item.data)])
                 item.label_text = found.get((item.kind, item.data), "")
 
-    def _conflict(self, form: Form, stale: Conflict, entry: Entry) -> dict[str, Any]:
-        """Return both sides of a conflict; the form keeps what was typed and gets the present version."""
-        form["version"].data = str(stale.version)
-        present = as_typed(stale.theirs)
-        words = self.conflict_words(form, stale)
-        fields = [
-            (label_of(name), *words.get(name, (shown(form[name].data), shown(stale.theirs[name]))))
-            for name, theirs in present.items()
-            if name in form and _spelled(form[name].data) != _spelled(theirs)
-        ]
-        return {"who": None, "when": None, "fields": fields, "reload_url": self.get_url(".edit_view", id=entry.id)}
-
-    def conflict_words(self, form: Form, stale: Conflict) -> dict[str, tuple[str, str]]:
-        """Return what each side's choices are called, by field."""
-        actor, words = gate.actor(), {}
-        for item in form:
-            if isinstance(item, SelectField) and item.name in stale.theirs:
-                options = {str(option.value): str(option.label) for option in item.iter_choices()}
-                sides = (_spelled(item.data), _spelled(as_typed(stale.theirs)[item.name]))
-                words[item.name] = (options.get(sides[0], sides[0]), options.get(sides[1], sides[1]))
-            if isinstance(item, LookupField) and item.name in stale.theirs:
-                wanted = [
-                    (item.kind, value) for value in (item.data, stale.theirs[item.name]) if isinstance(value, int)
-                ]
-                found = lookups.labels(actor, wanted)
-                words[item.name] = (
-                    found.get((item.kind, item.data), "") if isinstance(item.data, int) else "",
-                    found.get((item.kind, stale.theirs[item.name]), "") if stale.theirs[item.name] else "",
-                )
-        return words
-
     # What Flask-Admin wants of a model view; nothing here reaches the database
 
     def scaffold_list_columns(self) -> list[str]:
@@ -329,7 +330,7 @@ class Panel(BaseModelView):
     def scaffold_sortable_columns(self) -> dict[str, str]:
         return {column.name: column.sort for column in self.columns if column.sort}
 
-    def scaffold_form(self) -> type[Form]:
+    def scaffold_form(self) -> type[RecordForm]:
         return self.form_class
 
     def init_search(self) -> bool:
@@ -348,8 +349,3 @@ class Panel(BaseModelView):
                 index, flt = self._filter_args[key]
                 found.append((position, (index, flt.name, value)))
         return [chosen for _position, chosen in sorted(found, key=lambda pair: pair[0])]
-
-
-def _spelled(value: Any) -> str:
-    """Return a value as a form sends it back, so that both sides of a conflict can be compared."""
-    return "" if value is None else str(value).replace("\r\n", "\n")

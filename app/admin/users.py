@@ -40,10 +40,9 @@ def _choices() -> list[SelectChoice]:
     return [SelectChoice(key, label) for key, label in _access_roles()]
 
 
-class UserForm(forms.Form):
+class UserForm(forms.RecordForm):
     """An account; a password only its owner sets."""
 
-    version = HiddenField()
     email = forms.email("email", required=True)
     access_role_id = SelectField(LABELS["access_role_id"], choices=_choices, validate_choice=False)
     employee_id = forms.lookup("employee_id", "employee")
@@ -66,6 +65,7 @@ class UsersPanel(Panel):
 
     subject = Subject.ACCOUNTS
     icon = "key"
+    history_filter = "user"
     label = _l("Users")
     new_label = _l("New user")
     form_class = UserForm
@@ -146,9 +146,10 @@ class UsersPanel(Panel):
         """Add an account."""
         return int(self.run("create_user", values=form.typed(*FIELDS)))
 
-    def update(self, form: forms.Form, entry: Entry) -> int:
+    def update(self, form: forms.RecordForm, entry: Entry) -> None:
         """Change an account."""
-        return int(self.run("change_user", user_id=entry.id, version=form.made_from(), values=form.typed(*FIELDS)))
+        version, original = form.made_from(), form.original()
+        self.run("change_user", user_id=entry.id, version=version, original=original, values=form.typed(*FIELDS))
 
     def delete_question(self, entry: Entry, form: forms.Form) -> dict[str, Any]:
         """Say what ending the account does."""

@@ -4,12 +4,14 @@ from flask import Flask
 
 from app.commands.check import check
 from app.commands.demo import seed_demo
+from app.commands.journal import journal
 from app.commands.people import people
 from app.commands.serve import serve
 from app.commands.users import create_admin, create_user, sign_in_link
+from app.commands.worker import worker
 
 
 def init_app(app: Flask) -> None:
     """Add our commands to `app`."""
-    for command in (check, create_admin, create_user, people, seed_demo, serve, sign_in_link):
+    for command in (check, create_admin, create_user, journal, people, seed_demo, serve, sign_in_link, worker):
         app.cli.add_command(command)

@@ -7,12 +7,13 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.core.columns import UtcDateTime
 from app.core.text import UNSTORABLE
 from app.extensions import db
 
@@ -154,6 +155,16 @@ def _read(cursor: str, column: InstrumentedAttribute[Any]) -> tuple[Any, int] | 
             return None
         if column.type.python_type is date:
             return date.fromisoformat(value), row_id
+        if isinstance(column.type, UtcDateTime):
+            return _moment(value), row_id
     except (ValueError, TypeError, binascii.Error, RecursionError):
         return None
     return None if UNSTORABLE.search(value) else (value, row_id)
+
+
+def _moment(text: str) -> datetime:
+    """Return a moment that `write_cursor` wrote; raise ValueError for one that no column takes."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not 1 < moment.year < 9999:
+        raise ValueError(text)
+    return moment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -158,6 +158,21 @@ def people(actor: Actor, wanted: Wanted) -> Page[Person]:
 
     ids = _ids(actor, wanted)
     return listed(ids, wanted.order, wanted.place, wanted.size, read, lambda p: (p.sort_value, p.id))
+
+
+def matching(actor: Actor, wanted: Wanted, limit: int) -> list[int]:
+    """Return the ids of everybody in a list, in its order, up to `limit`."""
+    query = _ids(actor, wanted).order_by(*wanted.order.clauses(False)).limit(limit)
+    return [row[0] for row in db.session.execute(query)]
+
+
+def named(actor: Actor, ids: Collection[int], subject: Subject = Subject.DIRECTORY) -> list[tuple[int, str]]:
+    """Return id and name of those of `ids` of whom the actor may see `subject`, by name."""
+    query = select(Employee.id, Employee.first_name, Employee.last_name, Employee.number).where(
+        Employee.id.in_(ids), visible(actor, subject)
+    )
+    rows = db.session.execute(query.order_by(Employee.name_key, Employee.id))
+    return [(row[0], f"{row[1]} {row[2]}".strip() + f" · {row[3]}") for row in rows]
 
 
 def exported(groups: tuple[Subject, ...]) -> list[str]:

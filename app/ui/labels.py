@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from flask_babel import format_date, format_datetime, format_decimal
+from flask_babel import format_currency, format_date, format_datetime, format_decimal
 from flask_babel import lazy_gettext as _l
 
 from app.access.grants import Action, Scope, Subject
@@ -34,6 +34,7 @@ WORDS: dict[StrEnum, Sentence] = {
     Subject.CONTACT: _l("Own contact details"),
     Subject.ORGANISATION: _l("Departments and roles"),
     Subject.ACCOUNTS: _l("Accounts"),
+    Subject.JOURNAL: _l("Journal"),
     Subject.SYSTEM: _l("System"),
     Action.VIEW: _l("See"),
     Action.EDIT: _l("Change"),
@@ -99,6 +100,91 @@ FIELDS: dict[str, Sentence] = {
     "created_at": _l("Created"),
     "last_signed_in_at": _l("Last signed in"),
     "valid_from": _l("From"),
+    "valid_to": _l("Until"),
+    "amount": _l("Amount"),
+    "currency": _l("Currency"),
+    "period": _l("Period"),
+    "reason": _l("Reason"),
+    "is_builtin": _l("Built in"),
+    "action": _l("May"),
+    "subject": _l("What"),
+    "scope": _l("Of whom"),
+}
+
+ENTITIES: dict[str, Sentence] = {
+    "employees": _l("Employee"),
+    "assignments": _l("Job history"),
+    "pay": _l("Pay"),
+    "departments": _l("Department"),
+    "roles": _l("Role"),
+    "users": _l("User"),
+    "access_roles": _l("Access role"),
+    "grants": _l("Right"),
+}
+"""The tables whose rows are told of in the journal, as one of their records is called."""
+
+ACTIONS: dict[str, Sentence] = {
+    "opening": _l("The journal begins"),
+    "undo": _l("Undone"),
+    "undo_segment": _l("Undone in part"),
+    "hire": _l("Hired"),
+    "transfer": _l("Transferred"),
+    "assign_role": _l("New role"),
+    "change_manager": _l("New manager"),
+    "come_back": _l("Came back"),
+    "raise_pay": _l("Pay raised"),
+    "correct_pay": _l("Pay corrected"),
+    "remove_pay": _l("Pay removed"),
+    "cancel_planned": _l("Planned change dropped"),
+    "take_effect": _l("Planned changes took effect"),
+    "erase_person": _l("Person erased"),
+    "change_employee": _l("Employee changed"),
+    "change_own_contact": _l("Own contact details changed"),
+    "leave": _l("Leaving recorded"),
+    "delete_employee": _l("Employee deleted"),
+    "create_department": _l("Department added"),
+    "change_department": _l("Department changed"),
+    "move_departments": _l("Departments moved"),
+    "merge_department": _l("Department merged"),
+    "close_department": _l("Department closed"),
+    "reopen_department": _l("Department opened again"),
+    "delete_department": _l("Department closed or deleted"),
+    "empty_department": _l("Department emptied"),
+    "create_role": _l("Role added"),
+    "change_role": _l("Role changed"),
+    "merge_role": _l("Role merged"),
+    "close_role": _l("Role closed"),
+    "reopen_role": _l("Role opened again"),
+    "delete_role": _l("Role closed or deleted"),
+    "empty_role": _l("Role emptied"),
+    "create_user": _l("User added"),
+    "change_user": _l("User changed"),
+    "delete_user": _l("Account ended"),
+    "make_sign_in_link": _l("Sign-in link made"),
+    "change_password": _l("Password changed"),
+    "end_session": _l("Session ended"),
+    "note_looked": _l("Changes marked as seen"),
+    "import": _l("Staff list imported"),
+    "import_organisation": _l("Departments and roles imported"),
+    "import_people": _l("People imported"),
+    "import_managers": _l("Managers imported"),
+    "seed_demo_organisation": _l("Demo organisation made"),
+    "seed_demo_people": _l("Demo people made"),
+    "seed_demo_leads": _l("Demo leads named"),
+    "cancel_job": _l("Background work cancelled"),
+    "retry_job": _l("Background work tried again"),
+    "remove_jobs": _l("Background work removed"),
+    "clean_up_jobs": _l("Old background work removed"),
+}
+"""What each action did, for the journal; "opening" is what was there before it, "import" a staff list as a whole."""
+
+SOURCES: dict[str, Sentence] = {
+    "panel": _l("Panel"),
+    "web": _l("Own pages"),
+    "api": _l("API"),
+    "import": _l("Import"),
+    "cli": _l("Command line"),
+    "system": _l("System"),
 }
 
 ACCESS_ROLES: dict[str, Sentence] = {
@@ -130,6 +216,21 @@ def shown(value: Any) -> str:
     if isinstance(value, Decimal):
         return str(format_decimal(value))
     return str(value)
+
+
+def action(name: str) -> str:
+    """Return what an action did; one of another version of the code is called as its name has it."""
+    return str(ACTIONS.get(name, name.replace("_", " ").capitalize()))
+
+
+def money(amount: Decimal | None, currency: str | None, period: StrEnum | None = None) -> str:
+    """Return an amount with its currency and for what it is paid, as far as they are known."""
+    text = "–"
+    if amount is not None:
+        text = str(format_currency(amount, currency)) if currency else shown(amount)
+    elif currency:
+        text = currency
+    return f"{text} {shown(period)}".strip()
 
 
 def field(name: str) -> str:

@@ -16,6 +16,7 @@ from app.actions.imports.table import read_stream
 from app.extensions import db
 from app.people.employee import Employee
 from tests.sample import act
+from tests.writing import commit
 
 EXPORT = "/admin/employees/export/csv/"
 
@@ -96,7 +97,7 @@ def test_export_is_streamed_in_pieces(app, hr):
     with app.app_context():
         for i in range(450):
             db.session.add(Employee(number=f"X{i}", first_name="X" * 100, hired_on=date(2020, 1, 1)))
-        db.session.commit()
+        commit()
     response = hr.get(EXPORT, buffered=False)
     pieces = [len(piece) for piece in response.iter_encoded()]
     assert len(pieces) > 3

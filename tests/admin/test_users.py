@@ -8,6 +8,7 @@ from app.accounts.models import User
 from app.extensions import db
 from tests.browsing import Browser, errors, fields, filled, rows, soup
 from tests.sample import account, act, stored
+from tests.writing import commit
 
 LIST = "/admin/users/"
 
@@ -139,25 +140,6 @@ def test_last_administrator_is_told_so(admin, sample):
     assert admin.get(f"/admin/users/delete/?id={sample.users['administrator']}").status_code == 403
 
 
-def test_conflict_tells_both_sides_in_words(app, admin, sample):
-    staff = sample.users["staff"]
-    page = admin.get(edit(staff))
-    with app.app_context():
-        values = {"access_role_id": int(role(page, "HR")), "is_active": False}
-        act("change_user", user_id=staff, version=1, values=values)
-    page = admin.client.post(edit(staff), data=filled(page, email="mine@sample.example"))
-    assert page.status_code == 409
-    table = soup(page).select_one("section[aria-labelledby=differences] tbody")
-    told = {tr.th.text: tuple(td.get_text(strip=True) for td in tr.select("td")) for tr in table.select("tr")}
-    assert told == {
-        "E-mail": ("mine@sample.example", "staff@sample.example"),
-        "Access role": ("Staff", "HR"),
-        "May sign in": ("Yes", "No"),
-    }
-    assert admin.client.post(edit(staff), data=filled(page)).status_code == 303
-    assert stored(app, User, staff).email == "mine@sample.example"
-
-
 def test_account_never_used_is_deleted_and_a_used_one_switched_off(app, admin, sample):
     for name, words in (("staff", "was deleted."), ("auditor", "may no longer sign in.")):
         user_id = sample.users[name]
@@ -165,7 +147,7 @@ def test_account_never_used_is_deleted_and_a_used_one_switched_off(app, admin, s
             with app.app_context():
                 user = db.session.get_one(User, user_id)
                 user.last_signed_in_at = user.created_at
-                db.session.commit()
+                commit()
         answer = admin.submit(f"/admin/users/delete/?id={user_id}")
         assert answer.status_code == 303
         assert words in admin.get(answer.location).text

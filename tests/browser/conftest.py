@@ -33,11 +33,17 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the server's instance folder."""
+    return tmp_path_factory.mktemp("instance")
+
+
+@pytest.fixture(scope="session")
+def served(instance: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the address of a server started as `make run` starts it, with a demo organisation."""
     port = free_port()
     settings = {
-        "INSTANCE_PATH": str(tmp_path_factory.mktemp("instance")),
+        "INSTANCE_PATH": str(instance),
         "PORT": str(port),
         "DEMO": str(PEOPLE),
         "ADMIN_EMAIL": EMAIL,

@@ -14,6 +14,8 @@ from tests.browser.conftest import Site, visiting
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 LOOKS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+# Each width and each scheme once; the full matrix has its time with the slow tests.
+EACH_LOOK = [pytest.param(*look, marks=[pytest.mark.slow] if look in LOOKS[1:-1] else []) for look in LOOKS]
 
 PAGES = (
     "/",
@@ -31,20 +33,37 @@ PAGES = (
     "/admin/employees/details/?id=5",
     "/admin/employees/edit/?id=5",
     "/admin/employees/delete/?id=5",
+    "/admin/employees/erase/?id=5",
+    "/admin/employees/correct-pay/?id=5&row=27",
+    "/admin/employees/remove-pay/?id=5&row=27",
+    "/admin/employees/do/transfer/?ids=5",
+    "/admin/employees/do/raise_pay/?all=1",
+    "/admin/employees/do/leave/?ids=5,6,7",
     "/admin/departments/",
     "/admin/departments/new/",
     "/admin/departments/details/?id=2",
     "/admin/departments/edit/?id=2",
     "/admin/departments/delete/?id=2",
+    "/admin/departments/merge/?id=2",
+    "/admin/departments/do/move_departments/?ids=2,3",
+    "/admin/departments/reopen/?id=2",
     "/admin/roles/",
     "/admin/roles/new/",
     "/admin/roles/details/?id=2",
     "/admin/roles/edit/?id=2",
     "/admin/roles/delete/?id=2",
+    "/admin/journal/",
+    "/admin/journal/?flt0_field=phone&flt1_from=2026-01-01",
+    "/admin/journal/details/?id=1",
+    "/admin/employees/details/?id=5&tab=history",
+    "/admin/departments/details/?id=2&tab=history",
     "/admin/users/",
     "/admin/users/new/",
     "/admin/users/details/?id=1",
     "/admin/users/edit/?id=1",
+    "/admin/jobs/",
+    "/admin/jobs/?state=failed",
+    "/admin/jobs/details/?id=1",
 )
 
 
@@ -60,7 +79,7 @@ def is_too_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize(("width", "scheme"), EACH_LOOK)
 def test_every_page_is_accessible_and_fits(
     chromium: Browser, site: Site, signed_in: Any, width: int, scheme: str
 ) -> None:
@@ -77,7 +96,7 @@ def test_every_page_is_accessible_and_fits(
     assert not faults
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize(("width", "scheme"), EACH_LOOK)
 def test_pages_for_strangers_and_errors_are_accessible(chromium: Browser, site: Site, width: int, scheme: str) -> None:
     faults: list[str] = []
     with visiting(chromium, site, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
@@ -102,6 +121,22 @@ def test_a_form_with_errors_is_accessible_and_keeps_what_was_typed(page: Page, s
     assert page.get_by_text("Use at most 100 characters").first.is_visible()
     assert violations(page) == []
     site.complaints[:] = [told for told in site.complaints if "status of 422" not in told]
+
+
+def test_a_plan_is_cancelled_on_a_phone(chromium: Browser, site: Site, signed_in: Any) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 900}, "color_scheme": "dark"}
+    with visiting(chromium, site, storage_state=signed_in, **phone) as page:
+        page.goto("/admin/employees/do/change_manager/?ids=8")
+        page.get_by_label("From").fill("2190-01-31")
+        page.get_by_role("button", name="See what would change").click()
+        page.get_by_role("button", name="New manager").click()
+        assert violations(page) == []
+        page.get_by_role("link", name="Cancel…").click()
+        assert violations(page) == []
+        assert not is_too_wide(page)
+        page.get_by_role("button", name="Cancel the plan").click()
+        assert page.get_by_text("The plan was cancelled.").is_visible()
+        assert page.get_by_role("link", name="Cancel…").count() == 0
 
 
 def test_the_skip_link_leads_past_the_menu(page: Page) -> None:

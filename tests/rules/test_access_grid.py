@@ -54,12 +54,14 @@ health.metrics           GET  /metrics                                       200
 static                   GET  /static/css/rollcall.css                       200   200     200     200 200           200
 
 admin.index              GET  /admin/                                        302   403     200     200 200           200
+admin.looked             POST /admin/looked/                                 302   403     403     400 400           400
 
 employees.index_view     GET  /admin/employees/                              302   403     200     200 200           200
 employees.details_view   GET  /admin/employees/details/?id={Eli}             302   403     200     200 200           200
 employees.details_view   GET  /admin/employees/details/?id={Ada}             302   403     404     200 200           200
 employees.details_view   GET  /admin/employees/details/?id={Flo}             302   403     404     200 200           200
 employees.details_view   GET  /admin/employees/details/?id=0                 302   403     404     404 404           404
+employees.details_view   GET  /admin/employees/details/?id={Eli}&tab=history 302   403     200     200 200           200
 employees.create_view    GET  /admin/employees/new/                          302   403     403     403 200           200
 employees.create_view    POST /admin/employees/new/                          302   403     403     403 422           422
 employees.edit_view      GET  /admin/employees/edit/?id={Eli}                302   403     403     403 200           200
@@ -73,6 +75,25 @@ employees.delete_view    POST /admin/employees/delete/?id={Ada}              302
 employees.export         GET  /admin/employees/export/csv/                   302   403     403     403 200           200
 employees.export         GET  /admin/employees/export/xlsx/                  302   403     404     404 404           404
 employees.action_view    POST /admin/employees/action/                       302   403     404     404 404           404
+employees.do_view        GET  /admin/employees/do/transfer/?ids={Eli}        302   403     403     403 200           200
+employees.do_view        GET  /admin/employees/do/raise_pay/?ids={Eli}       302   403     403     403 200           200
+employees.do_view        GET  /admin/employees/do/nothing/                   302   403     404     404 404           404
+employees.do_view        POST /admin/employees/do/leave/                     302   403     403     403 422           422
+employees.cancel_planned_view GET  /admin/employees/cancel-planned/?id={Eli}&row=0   302   403   403   403 404  404
+employees.cancel_planned_view GET  /admin/employees/cancel-planned/?id={Ada}&row=0   302   403   404   403 404  404
+employees.cancel_planned_view POST /admin/employees/cancel-planned/?id={Eli}&row=0   302   403   403   403 303  303
+employees.cancel_planned_view POST /admin/employees/cancel-planned/?id={Ada}&row=0   302   403   404   403 303  303
+employees.correct_pay_view    GET  /admin/employees/correct-pay/?id={Eli}&row=0      302   403   403   403 404  404
+employees.correct_pay_view    GET  /admin/employees/correct-pay/?id={Ada}&row=0      302   403   404   403 404  404
+employees.correct_pay_view    POST /admin/employees/correct-pay/?id={Eli}&row=0      302   403   403   403 303  303
+employees.correct_pay_view    POST /admin/employees/correct-pay/?id={Ada}&row=0      302   403   404   403 303  303
+employees.remove_pay_view     GET  /admin/employees/remove-pay/?id={Eli}&row=0       302   403   403   403 404  404
+employees.remove_pay_view     GET  /admin/employees/remove-pay/?id={Ada}&row=0       302   403   404   403 404  404
+employees.remove_pay_view     POST /admin/employees/remove-pay/?id={Eli}&row=0       302   403   403   403 303  303
+employees.remove_pay_view     POST /admin/employees/remove-pay/?id={Ada}&row=0       302   403   404   403 303  303
+employees.erase_view     GET  /admin/employees/erase/?id={Eli}               302   403     403     403 403           200
+employees.erase_view     GET  /admin/employees/erase/?id=0                   302   403     403     403 403           404
+employees.erase_view     POST /admin/employees/erase/?id={Eli}               302   403     403     403 403           422
 employees.ajax_lookup    GET  /admin/employees/ajax/lookup/                  302   403     404     404 404           404
 employees.ajax_update    POST /admin/employees/ajax/update/                  302   403     404     404 404           404
 
@@ -84,8 +105,16 @@ departments.edit_view    GET  /admin/departments/edit/?id={Platform}         302
 departments.edit_view    POST /admin/departments/edit/?id={Platform}         302   403     403     403 409           409
 departments.delete_view  GET  /admin/departments/delete/?id={Platform}       302   403     403     403 200           200
 departments.delete_view  POST /admin/departments/delete/?id={Platform}       302   403     403     403 409           409
+departments.merge_view   GET  /admin/departments/merge/?id={Platform}        302   403     403     403 200           200
+departments.merge_view   POST /admin/departments/merge/?id={Platform}        302   403     403     403 409           409
+departments.reopen_view  GET  /admin/departments/reopen/?id={Platform}       302   403     403     403 200           200
+departments.reopen_view  POST /admin/departments/reopen/?id={Platform}       302   403     403     403 409           409
 departments.export       GET  /admin/departments/export/csv/                 302   403     403     403 200           200
 departments.action_view  POST /admin/departments/action/                     302   403     404     404 404           404
+departments.do_view      GET  /admin/departments/do/move_departments/?ids={Platform} 302 403 403   403 200           200
+departments.do_view      POST /admin/departments/do/move_departments/        302   403     403     403 422           422
+departments.do_view      GET  /admin/departments/do/nothing/                 302   403     404     404 404           404
+departments.do_view      POST /admin/departments/do/nothing/                 302   403     404     404 404           404
 departments.ajax_lookup  GET  /admin/departments/ajax/lookup/                302   403     404     404 404           404
 departments.ajax_update  POST /admin/departments/ajax/update/                302   403     404     404 404           404
 
@@ -97,8 +126,14 @@ roles.edit_view          GET  /admin/roles/edit/?id={Clerk}                  302
 roles.edit_view          POST /admin/roles/edit/?id={Clerk}                  302   403     403     403 409           409
 roles.delete_view        GET  /admin/roles/delete/?id={Clerk}                302   403     403     403 200           200
 roles.delete_view        POST /admin/roles/delete/?id={Clerk}                302   403     403     403 409           409
+roles.merge_view         GET  /admin/roles/merge/?id={Clerk}                 302   403     403     403 200           200
+roles.merge_view         POST /admin/roles/merge/?id={Clerk}                 302   403     403     403 409           409
+roles.reopen_view        GET  /admin/roles/reopen/?id={Clerk}                302   403     403     403 200           200
+roles.reopen_view        POST /admin/roles/reopen/?id={Clerk}                302   403     403     403 409           409
 roles.export             GET  /admin/roles/export/csv/                       302   403     403     403 200           200
 roles.action_view        POST /admin/roles/action/                           302   403     404     404 404           404
+roles.do_view            GET  /admin/roles/do/nothing/                       302   403     404     404 404           404
+roles.do_view            POST /admin/roles/do/nothing/                       302   403     404     404 404           404
 roles.ajax_lookup        GET  /admin/roles/ajax/lookup/                      302   403     404     404 404           404
 roles.ajax_update        POST /admin/roles/ajax/update/                      302   403     404     404 404           404
 
@@ -113,8 +148,34 @@ users.delete_view        POST /admin/users/delete/?id={staff}                302
 users.sign_in_link_view  POST /admin/users/sign-in-link/?id={staff}          302   403     403     403 403           200
 users.export             GET  /admin/users/export/csv/                       302   403     403     403 403           403
 users.action_view        POST /admin/users/action/                           302   403     403     404 403           404
+users.do_view            GET  /admin/users/do/nothing/                       302   403     403     404 403           404
+users.do_view            POST /admin/users/do/nothing/                       302   403     403     404 403           404
 users.ajax_lookup        GET  /admin/users/ajax/lookup/                      302   403     403     404 403           404
 users.ajax_update        POST /admin/users/ajax/update/                      302   403     403     404 403           404
+
+journal.index_view       GET  /admin/journal/                                302   403     403     200 200           200
+journal.index_view       GET  /admin/journal/?flt0_field=notes               302   403     403     200 200           200
+journal.details_view     GET  /admin/journal/details/?id=0                   302   403     403     404 404           404
+journal.undo_view        GET  /admin/journal/undo/?id=0                      302   403     403     404 404           404
+journal.undo_view        POST /admin/journal/undo/?id=0                      302   403     403     404 404           404
+journal.create_view      GET  /admin/journal/new/                            302   403     403     404 404           404
+journal.create_view      POST /admin/journal/new/                            302   403     403     404 404           404
+journal.edit_view        GET  /admin/journal/edit/?id=1                      302   403     403     404 404           404
+journal.edit_view        POST /admin/journal/edit/?id=1                      302   403     403     404 404           404
+journal.delete_view      GET  /admin/journal/delete/?id=1                    302   403     403     404 404           404
+journal.delete_view      POST /admin/journal/delete/?id=1                    302   403     403     404 404           404
+journal.export           GET  /admin/journal/export/csv/                     302   403     403     404 404           404
+journal.action_view      POST /admin/journal/action/                         302   403     403     404 404           404
+journal.do_view          GET  /admin/journal/do/nothing/                     302   403     403     404 404           404
+journal.do_view          POST /admin/journal/do/nothing/                     302   403     403     404 404           404
+journal.ajax_lookup      GET  /admin/journal/ajax/lookup/                    302   403     403     404 404           404
+journal.ajax_update      POST /admin/journal/ajax/update/                    302   403     403     404 404           404
+
+jobs.index_view          GET  /admin/jobs/                                   302   403     403     200 403           200
+jobs.index_view          GET  /admin/jobs/?state=failed                      302   403     403     200 403           200
+jobs.details_view        GET  /admin/jobs/details/?id=0                      302   404     404     404 404           404
+jobs.cancel_view         POST /admin/jobs/cancel/?id=0                       302   404     404     404 404           404
+jobs.retry_view          POST /admin/jobs/retry/?id=0                        302   404     404     404 404           404
 """
 
 # The version 0, which no record has, makes every change stale.
@@ -125,8 +186,12 @@ POSTED: dict[str, dict[str, Any]] = {
     "employees.delete_view": {"version": 0, "left_on": "2026-01-31"},
     "departments.edit_view": {"version": 0, "name": "Else"},
     "departments.delete_view": {"version": 0},
+    "departments.merge_view": {"version": 0},
+    "departments.reopen_view": {"version": 0},
     "roles.edit_view": {"version": 0, "title": "Else"},
     "roles.delete_view": {"version": 0},
+    "roles.merge_view": {"version": 0},
+    "roles.reopen_view": {"version": 0},
     "users.edit_view": {"version": 0, "email": "else@sample.example", "is_active": "y"},
     "users.delete_view": {"version": 0},
 }
@@ -262,6 +327,7 @@ def good(endpoint: str) -> dict[str, Any]:
         "departments.create_view": {"name": "New"},
         "roles.create_view": {"title": "New"},
         "users.create_view": {"email": "new@sample.example", "is_active": "y"},
+        "admin.looked": {"until": "2026-01-31"},
         "web.password": {"new_password": "walking in the sun", "repeat": "walking in the sun"},
     }
     return (

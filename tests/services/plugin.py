@@ -1,8 +1,9 @@
 """pytest's options and fixtures for real servers; `tests/conftest.py` names it in `pytest_plugins`.
 
     pytest                         everything on SQLite, and what tests the servers themselves
-    pytest --database mariadb      again what uses `database_url` or `fresh_database_url`, now on MariaDB
-    pytest --slow                  also the tests marked slow
+    pytest --database mariadb      again what uses `database_url` or `fresh_database_url`, now on MariaDB; but not the
+                                   faces, which reach it only through rooms that are tested on each database
+    pytest --slow                  also the tests marked slow, and on a second database the faces
 
 A server that isn't installed skips its tests, named at the end; with CI=true it fails them.
 """
@@ -28,6 +29,7 @@ from tests.services.server import Server
 
 DATABASES = {"sqlite": "SQLite", "mariadb": "MariaDB", "postgresql": "PostgreSQL"}
 DATABASE_FIXTURES = {"database_url", "fresh_database_url"}
+FACES = {"admin", "web", "ui"}
 OWNER = pytest.StashKey[Owner | Asker]()
 
 
@@ -41,6 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our marker; the process that runs pytest owns the servers, xdist's workers ask it."""
     config.addinivalue_line("markers", "once: uses the database, but runs on SQLite only")
+    config.addinivalue_line("markers", "servers: says something about database servers, so doesn't run on SQLite")
+    config.addinivalue_line("markers", "everywhere: tests a face, but runs on each database")
     workerinput = getattr(config, "workerinput", None)
     config.stash[OWNER] = Asker(workerinput["services"]) if workerinput else Owner()
     config.add_cleanup(config.stash[OWNER].stop)
@@ -64,6 +68,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             names = set(getattr(item, "fixturenames", ()))
             is_out |= not names & DATABASE_FIXTURES
             is_out |= any(item.get_closest_marker(name) is not None for name in ("once", "browser"))
+            is_face = item.path.parent.name in FACES and item.get_closest_marker("everywhere") is None
+            is_out |= is_face and not is_slow_wanted
+        else:
+            is_out |= item.get_closest_marker("servers") is not None
         (left_out if is_out else kept).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -76,6 +76,16 @@
     }
   };
 
+  /* Who corrects their own side of a field that two people changed means that side. */
+  const chooseWhatIsTyped = () => {
+    for (const side of document.querySelectorAll("[data-side]")) {
+      const radio = side.querySelector('[type="radio"]');
+      for (const kind of ["input", "change"]) {
+        side.addEventListener(kind, () => (radio.checked = true));
+      }
+    }
+  };
+
   const moveFocusToErrors = () => {
     document.querySelector("[data-focus]")?.focus();
   };
@@ -84,5 +94,6 @@
   warnAboutUnsavedChanges();
   leaveOutEmptyFilters();
   copyOnClick();
+  chooseWhatIsTyped();
   moveFocusToErrors();
 })();
