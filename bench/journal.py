@@ -30,7 +30,7 @@ from tests.browsing import Browser, filled  # noqa: E402
 from tests.services.engines import launch  # noqa: E402
 from tests.services.programs import is_installed  # noqa: E402
 
-ROUNDS = 150
+ROUNDS = 100
 PERSON = 50
 
 
