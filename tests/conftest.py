@@ -19,13 +19,12 @@ from tests.browsing import Browser
 from tests.clock import Clock
 from tests.hashing import CountingHasher
 from tests.sample import Kept, Sample
+from tests.writing import JOURNAL
 
 pytest_plugins = ["tests.services.plugin"]
 
 KEPT = {"access_roles", "grants", "schema_state"}
 """What the migrations filled in; every test may count on it."""
-JOURNAL = ("changes", "segments", "change_sets")
-"""What only a database that forgets its triggers for a moment lets go of; ids are never given twice, so it may stay."""
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from app.access.actor import Actor
 from app.access.grants import Action, Subject
 from app.actions.guard import chosen, loaded, refuse_stale
 from app.actions.registry import ACTIONS, Steps, action
+from app.core.chunks import chunks
 from app.core.clock import today
 from app.core.problems import Invalid, NotFound, Sentence
 from app.extensions import db
@@ -53,9 +54,8 @@ def _steps(kind: Kind, name: str) -> Steps:
             return [(name, arguments)]
         first = {FIELDS[kind]: place_id, "target_id": target_id}
         emptying = f"empty_{kind.__name__.lower()}"
-        parts = [ids[start : start + MOST] for start in range(0, len(ids), MOST)]
         last = (name, {**arguments, "version": None})
-        return [*((emptying, {**first, "employee_ids": part}) for part in parts), last]
+        return [*((emptying, {**first, "employee_ids": part}) for part in chunks(ids, MOST)), last]
 
     return steps
 

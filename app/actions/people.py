@@ -13,10 +13,10 @@ from app.access.actor import Actor
 from app.access.grants import Action, Subject
 from app.access.visible import require_all
 from app.actions.guard import chosen
+from app.core.chunks import chunks
 from app.core.problems import Invalid, NotFound
 from app.core.values import clean
 from app.extensions import db
-from app.people import stretches
 from app.people.employee import Employee
 from app.people.erased import refuse_erased
 from app.people.history import Assignment
@@ -51,8 +51,8 @@ def by_id(employee_ids: Iterable[int | None]) -> dict[int, Employee]:
     """Return those people of the ids who are there."""
     ids = sorted({employee_id for employee_id in employee_ids if employee_id is not None})
     found: dict[int, Employee] = {}
-    for start in range(0, len(ids), stretches.CHUNK):
-        query = select(Employee).where(Employee.id.in_(ids[start : start + stretches.CHUNK])).order_by(Employee.id)
+    for some in chunks(ids):
+        query = select(Employee).where(Employee.id.in_(some)).order_by(Employee.id)
         found |= {person.id: person for person in db.session.scalars(query)}
     return found
 

@@ -21,6 +21,7 @@ from app.actions import leaving
 from app.actions.guard import loaded
 from app.actions.people import MOST, by_id
 from app.actions.registry import Source, action, run
+from app.core.chunks import chunks
 from app.core.clock import today
 from app.core.problems import Forbidden, Invalid, NotFound, Sentence
 from app.extensions import db
@@ -42,7 +43,7 @@ Faults = dict[int, dict[str, Sentence]]
 
 def _steps(_actor: Actor, employee_ids: Sequence[int] | None = None) -> list[tuple[str, dict[str, Any]]]:
     ids = assignments.due_ids(None, 0, 10**6) if employee_ids is None else list(employee_ids)
-    return [("take_effect", {"employee_ids": ids[start : start + MOST]}) for start in range(0, len(ids), MOST)]
+    return [("take_effect", {"employee_ids": part}) for part in chunks(ids, MOST)]
 
 
 @action("take_effect", needs=None, over="employee_ids", steps=_steps)

@@ -16,6 +16,7 @@ from app.access.grants import Action, Subject
 from app.actions.registry import ACTIONS, Named, Outcome, Source, action, run
 from app.changes.journal import plain
 from app.changes.transaction import write
+from app.core.chunks import chunks
 from app.core.clock import now
 from app.core.jobs import queue, worker
 from app.core.jobs.job import Job, State
@@ -199,9 +200,7 @@ def _steps(named: Named, actor: Actor, arguments: Mapping[str, Any]) -> list[Ste
 
 def _slices(name: str, over: str, arguments: Mapping[str, Any]) -> list[Step]:
     """Return an action over a list as several over parts of it."""
-    rows = list(arguments[over])
-    parts = [rows[first : first + STEP_ROWS] for first in range(0, len(rows), STEP_ROWS)]
-    return [(name, {**arguments, over: part}) for part in parts]
+    return [(name, {**arguments, over: part}) for part in chunks(arguments[over], STEP_ROWS)]
 
 
 def _size(step: Step) -> int:

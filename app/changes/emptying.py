@@ -12,14 +12,13 @@ from sqlalchemy import ColumnElement, Select, and_, func, null, or_, select, upd
 
 from app.changes.journal import ChangeRow, ChangeSet, Segment
 from app.changes.tracking import Operation
-from app.core.jobs.job import Job, State
+from app.core.chunks import chunks
+from app.core.jobs.job import UNFINISHED, Job, State
 from app.extensions import db
 
 PEOPLE, ACCOUNTS = "employees", "users"
 OF_PEOPLE = re.compile(r"(employee|person|manager|successor|lead)_ids?")
 """The names under which the arguments of actions hold ids of people."""
-UNFINISHED = (State.WAITING, State.RUNNING)
-CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,8 @@ def empty(traces: Traces) -> None:
     """
     # Their ids first: MariaDB would look at the changes of every set there is.
     set_ids = sorted({*db.session.scalars(_touched(traces).distinct()), *_naming(traces)})
-    for start in range(0, len(set_ids), CHUNK):
-        sets = update(ChangeSet).where(ChangeSet.id.in_(set_ids[start : start + CHUNK]), _is_told())
+    for some in chunks(set_ids):
+        sets = update(ChangeSet).where(ChangeSet.id.in_(some), _is_told())
         _do(sets.values(reason=null(), arguments=null()))
     _do(update(ChangeSet).where(*_done_by(traces)).values(address=null()))
     for condition in _each(traces):

@@ -18,6 +18,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import and_, or_, select
 
+from app.core.chunks import chunks
 from app.core.clock import today
 from app.core.problems import Invalid, Sentence
 from app.extensions import db
@@ -265,8 +266,7 @@ def check(*employee_ids: int) -> None:
     """
     found = stretches.load(Assignment, employee_ids)
     paid = stretches.load(Pay, employee_ids)
-    for start in range(0, len(employee_ids), stretches.CHUNK):
-        ids = employee_ids[start : start + stretches.CHUNK]
+    for ids in chunks(employee_ids):
         for person in db.session.scalars(select(Employee).where(Employee.id.in_(ids)).order_by(Employee.id)):
             history = found[person.id]
             if day := stretches.overlap(history) or stretches.overlap(paid[person.id]):

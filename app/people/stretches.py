@@ -13,20 +13,19 @@ from typing import TypeVar
 from sqlalchemy import select, update
 
 from app.changes.tracking import KNOWINGLY
+from app.core.chunks import chunks
 from app.extensions import db
 from app.people.employee import Employee
 from app.people.history import Assignment, Pay
 
 Stretch = TypeVar("Stretch", Assignment, Pay)
-CHUNK = 500
 
 
 def load(model: type[Stretch], employee_ids: Collection[int]) -> dict[int, list[Stretch]]:
     """Return the histories of these people, to change them; locked, so that whoever comes second waits."""
     found: dict[int, list[Stretch]] = {employee_id: [] for employee_id in sorted(employee_ids)}
-    ids = list(found)
-    for start in range(0, len(ids), CHUNK):
-        query = select(model).where(model.employee_id.in_(ids[start : start + CHUNK]))
+    for some in chunks(found):
+        query = select(model).where(model.employee_id.in_(some))
         for stretch in db.session.scalars(query.order_by(model.employee_id, model.valid_from).with_for_update()):
             found[stretch.employee_id].append(stretch)
     return found

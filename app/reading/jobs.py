@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, func, select
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
 from app.accounts.models import User
-from app.core.jobs.job import Job, State
+from app.core.jobs.job import UNFINISHED, Job, State
 from app.core.problems import NotFound
 from app.extensions import db
 from app.people.employee import Employee
@@ -65,7 +65,7 @@ class JobRow:
     @property
     def is_over(self) -> bool:
         """Whether nothing will happen by itself any more."""
-        return self.state not in (State.WAITING, State.RUNNING)
+        return self.state not in UNFINISHED
 
 
 @dataclass(frozen=True, slots=True)

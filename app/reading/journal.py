@@ -20,7 +20,7 @@ from app.access.grants import Action, Subject
 from app.accounts.models import User
 from app.changes.journal import ChangeRow, ChangeSet, Segment, change_of
 from app.changes.tracking import TRACKED, Change
-from app.core.jobs.job import Job, State
+from app.core.jobs.job import UNFINISHED, Job
 from app.core.problems import NotFound
 from app.core.text import UNSTORABLE
 from app.extensions import db
@@ -37,7 +37,6 @@ RARE = 5_000
 """So many changes are few enough to be looked up all."""
 PART = 100
 """So many changes of a set stand on one of its pages."""
-UNFINISHED = (State.WAITING, State.RUNNING)
 Undoing = aliased(ChangeSet)
 # Spelled so that no index of it is used: the changes of some sets are few, those of everybody are not.
 Person = func.coalesce(ChangeRow.person_id, 0)

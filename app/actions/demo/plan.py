@@ -16,6 +16,7 @@ from app.actions.demo.positions import positions
 from app.actions.demo.records import DemoDepartment, DemoEmployee, DemoRole, index_of, number_of
 from app.actions.demo.sites import Site, sites_for
 from app.actions.demo.timeline import Timeline, leaver_count, timeline
+from app.core.chunks import chunks
 
 MOST_EMPLOYEES = 1_000_000
 LOCAL_SHARE = 0.72
@@ -110,8 +111,7 @@ def _segments(line: Timeline) -> Iterator[tuple[int, ...]]:
         else:
             others.append(index)
     for group in (*(managers[depth] for depth in sorted(managers)), others):
-        for start in range(0, len(group), SEGMENT):
-            yield tuple(group[start : start + SEGMENT])
+        yield from map(tuple, chunks(group, SEGMENT))
 
 
 def _names(homes: list[Site], rng: Random) -> tuple[list[str], list[str], list[str]]:

@@ -10,11 +10,11 @@ from flask_babel import gettext as _
 
 from app.access.actor import Actor
 from app.actions.imports.compare import Kind, Outcome
-from app.actions.imports.live import chunks
 from app.actions.imports.managers import Link, Unresolved
 from app.actions.imports.plan import Plan, is_leaving
 from app.actions.imports.writing import plain
 from app.actions.registry import Source, run
+from app.core.chunks import chunks
 from app.core.problems import Invalid, Problem
 from app.people.rules import DEEPEST
 

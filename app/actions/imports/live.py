@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import inspect, or_, select
 
@@ -21,7 +21,6 @@ from app.people.role import Role
 
 CHUNK = 400
 _COLUMNS = [column for column in inspect(Employee).columns if column.name not in ("photo", "custom")]
-Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -49,18 +48,6 @@ class Choices:
 
     by_key: dict[str, tuple[int, str, bool]]
     names: dict[int, str]
-
-
-def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
-    """Yield lists of at most `size` items."""
-    batch: list[Item] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def people(numbers: Collection[str], emails: Collection[str]) -> People:

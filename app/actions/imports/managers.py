@@ -9,10 +9,11 @@ from flask_babel import gettext as _
 from sqlalchemy import and_, or_, select
 
 from app.actions.imports.compare import Kind, Outcome
-from app.actions.imports.live import chunks
+from app.actions.imports.live import CHUNK
 from app.actions.imports.names import Name, is_same_person, name_words, short_key, split_name, whole_key
 from app.actions.imports.vocabulary import normalised
 from app.core import text
+from app.core.chunks import chunks
 from app.extensions import db
 from app.people.employee import Employee, Status
 from app.people.rules import DEEPEST
@@ -184,7 +185,7 @@ def _add_chains(above: dict[Ref, Ref]) -> None:
     level = {manager for manager in above.values() if manager not in above and manager[0] == "id"}
     while level:
         found: dict[Ref, Ref] = {}
-        for ids in chunks([person_id for _kind, person_id in level]):
+        for ids in chunks([person_id for _kind, person_id in level], CHUNK):
             query = select(Employee.id, Employee.manager_id).where(Employee.id.in_(ids))
             for person_id, manager_id in db.session.execute(query):
                 if manager_id is not None:

@@ -17,6 +17,7 @@ from app.actions.imports.managers import Link, Unresolved, Wanted, resolve
 from app.actions.imports.records import Record, reading_of, records
 from app.actions.imports.table import Table
 from app.core import text
+from app.core.chunks import chunks
 from app.core.clock import today
 from app.core.problems import Forbidden
 from app.extensions import db
@@ -65,7 +66,7 @@ def make_plan(actor: Actor, table: Table, options: Options) -> Plan:
     )
     outcomes: list[Outcome] = []
     wanted: list[Wanted] = []
-    for some in live.chunks(records(table, reading)):
+    for some in chunks(records(table, reading), live.CHUNK):
         people = _people_of(some)
         for record in some:
             outcome = compare(record, people, terms)
@@ -116,7 +117,7 @@ def _refuse_leaving_managers(outcomes: list[Outcome], links: list[Link]) -> set[
     leaving = {o.person_id: o for o in outcomes if o.person_id and is_leaving(o)}
     relinked = {link.outcome.person_id for link in links}
     reports: list[tuple[int, int]] = []
-    for ids in live.chunks(leaving):
+    for ids in chunks(leaving, live.CHUNK):
         query = select(Employee.id, Employee.manager_id).where(
             Employee.manager_id.in_(ids), Employee.status != Status.LEFT
         )
@@ -153,7 +154,7 @@ def _note_links(links: list[Link]) -> None:
     """Put the new managers of people who are here among their changes."""
     known = [link for link in links if link.outcome.person_id is not None]
     before: dict[int, str] = {}
-    for ids in live.chunks({link.outcome.manager_id for link in known if link.outcome.manager_id}):
+    for ids in chunks({link.outcome.manager_id for link in known if link.outcome.manager_id}, live.CHUNK):
         query = select(Employee.id, Employee.first_name, Employee.last_name).where(Employee.id.in_(ids))
         before |= {person_id: f"{first} {last}".strip() for person_id, first, last in db.session.execute(query)}
     for link in known:

@@ -12,10 +12,10 @@ from app.actions.constraints import STILL_USED, WORDS
 from app.actions.undo.parts import Kind
 from app.actions.undo.work import Row, Work
 from app.changes.tracking import TRACKED
+from app.core.chunks import chunks
 from app.core.problems import Sentence
 from app.extensions import db
 
-CHUNK = 500
 Key = tuple[Any, ...]
 
 GONE = _l("It belongs to a record that is no longer there. Bring that back first.")
@@ -82,8 +82,8 @@ def _holders(table: Table, columns: Sequence[str], wanted: Iterable[Key]) -> Ite
     keys = set(wanted)
     first = sorted({key[0] for key in keys})
     picked = [table.c[column] for column in columns]
-    for start in range(0, len(first), CHUNK):
-        query = select(table.c.id, *picked).where(picked[0].in_(first[start : start + CHUNK]))
+    for some in chunks(first):
+        query = select(table.c.id, *picked).where(picked[0].in_(some))
         for row_id, *key in db.session.execute(query):
             if tuple(key) in keys:
                 yield tuple(key), row_id
@@ -108,10 +108,8 @@ def _refuse_needed(work: Work, entity: str) -> None:
 def _pairs(column: Column[Any], ids: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield which rows refer to these: the id referred to and the id of the row."""
     own = column.table.c.get("id", column)
-    for start in range(0, len(ids), CHUNK):
-        yield from (
-            tuple(row) for row in db.session.execute(select(column, own).where(column.in_(ids[start : start + CHUNK])))
-        )
+    for some in chunks(ids):
+        yield from (tuple(row) for row in db.session.execute(select(column, own).where(column.in_(some))))
 
 
 def _references_to(entity: str) -> Iterator[Column[Any]]:
@@ -143,9 +141,8 @@ def _refuse_orphans(work: Work) -> None:
     for entity, by_id in wanted.items():
         table = db.metadata.tables[entity]
         there = {row.id for row in work.of(entity, Kind.BRING_BACK)}
-        ids = sorted(by_id)
-        for start in range(0, len(ids), CHUNK):
-            there |= set(db.session.scalars(select(table.c.id).where(table.c.id.in_(ids[start : start + CHUNK]))))
+        for some in chunks(sorted(by_id)):
+            there |= set(db.session.scalars(select(table.c.id).where(table.c.id.in_(some))))
         there -= {row.id for row in work.of(entity, Kind.REMOVE)}
         for target in by_id.keys() - there:
             for row, name in by_id[target]:

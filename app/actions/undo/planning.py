@@ -14,6 +14,7 @@ from sqlalchemy import select
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
 from app.access.visible import reach
+from app.actions.people import by_id
 from app.actions.undo import net
 from app.actions.undo.inverses import INVERSES, Need
 from app.actions.undo.net import Net
@@ -21,6 +22,7 @@ from app.actions.undo.parts import CHANGED, ERASED, GONE, NO_RIGHT, UNKNOWN, Kin
 from app.changes import opening
 from app.changes.journal import ChangeRow, ChangeSet, Segment
 from app.changes.tracking import TRACKED, Operation, Tracked, told_fields
+from app.core.chunks import chunks
 from app.core.jobs.job import Job
 from app.core.jobs.job import State as JobState
 from app.core.problems import Invalid, NotFound
@@ -29,7 +31,6 @@ from app.people.employee import Employee
 
 MOST = 4000
 """So many rows, of about a thousand people, are undone at once; those of a larger set segment by segment."""
-CHUNK = 500
 TAKING_EFFECT = "take_effect"
 JOB, PAY = "job", "pay"
 JOB_FIELDS = ("status", "department_id", "role_id", "manager_id", "hired_on", "left_on", "leaving_reason")
@@ -131,8 +132,8 @@ def _present(found: Iterable[Net]) -> dict[tuple[str, int], Tracked]:
     return {
         (entity, row.id): row
         for entity, wanted in ids.items()
-        for start in range(0, len(wanted), CHUNK)
-        for row in _rows(TRACKED[entity], wanted[start : start + CHUNK])
+        for some in chunks(wanted)
+        for row in _rows(TRACKED[entity], some)
     }
 
 
@@ -239,12 +240,7 @@ def _granted(actor: Actor, needs: Iterable[Need]) -> set[Need]:
 
 def _people(units: Iterable[Unit]) -> dict[int, Employee]:
     """Return the people whose records these are parts of, as far as they are there."""
-    ids = sorted({step.person_id for unit in units for step in unit.steps if step.person_id is not None})
-    return {
-        person.id: person
-        for start in range(0, len(ids), CHUNK)
-        for person in db.session.scalars(select(Employee).where(Employee.id.in_(ids[start : start + CHUNK])))
-    }
+    return by_id(step.person_id for unit in units for step in unit.steps)
 
 
 def _name(unit: Unit, people: Mapping[int, Employee]) -> str:

@@ -28,6 +28,9 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+UNFINISHED = (State.WAITING, State.RUNNING)
+
+
 class Job(Base):
     """A piece of background work: an action by its name, its arguments, and the point to resume from.
 
