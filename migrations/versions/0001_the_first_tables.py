@@ -4,9 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
 
-from app.core.database.migration import note_revision
+from app.core.database.migration import TABLE, key_string, moment, note_revision
 
 revision = "0001"
 down_revision = None
@@ -19,23 +18,7 @@ TABLES = [
     "sign_in_throttles", "schema_state", "roles", "departments", "access_roles",
 ]  # fmt: skip
 
-TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
 LEAD: dict[str, Any] = {"name": "fk_departments_lead_id", "ondelete": "RESTRICT"}
-
-
-def key_string(length: int) -> Any:
-    """Return a text type that compares code point by code point on every engine."""
-    binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
-    return (
-        sa.String(length)
-        .with_variant(binary, "mysql", "mariadb")
-        .with_variant(sa.String(length, collation="C"), "postgresql")
-    )
-
-
-def moment() -> Any:
-    """Return a date and time with microseconds."""
-    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def choice(name: str, *options: str, length: int = 20) -> Any:

@@ -3,20 +3,16 @@
 Number 0003, after 0002.
 """
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
 
-from app.core.database.migration import forget_revision, note_revision
+from app.core.database.migration import TABLE, forget_revision, key_string, moment, note_revision
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
 READERS = ("administrator", "hr", "auditor")
 SENTENCE = "The journal is never changed."
 # What an erasure empties; every other column has to stay as it is.
@@ -30,21 +26,6 @@ COLUMNS = {
     "segments": ("id", "change_set_id", "number", "at", "count", "content_hash"),
     "changes": ("id", "segment_id", "entity", "row_id", "person_id", "operation", "fields", "digest"),
 }
-
-
-def key_string(length: int) -> Any:
-    """Return a text type that compares code point by code point on every engine."""
-    binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
-    return (
-        sa.String(length)
-        .with_variant(binary, "mysql", "mariadb")
-        .with_variant(sa.String(length, collation="C"), "postgresql")
-    )
-
-
-def moment() -> Any:
-    """Return a date and time with microseconds."""
-    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade() -> None:

@@ -1,12 +1,9 @@
 """Background work: the queue of jobs, and who is at which."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
 
-from app.core.database.migration import forget_revision, note_revision
+from app.core.database.migration import TABLE, forget_revision, key_string, moment, note_revision
 
 revision = "0004"
 down_revision = "0003"
@@ -14,22 +11,6 @@ branch_labels = None
 depends_on = None
 
 TABLES = ("jobs", "job_leases")
-TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
-
-
-def key_string(length: int) -> Any:
-    """Return a text type that compares code point by code point on every engine."""
-    binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
-    return (
-        sa.String(length)
-        .with_variant(binary, "mysql", "mariadb")
-        .with_variant(sa.String(length, collation="C"), "postgresql")
-    )
-
-
-def moment() -> Any:
-    """Return a date and time with microseconds."""
-    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade() -> None:

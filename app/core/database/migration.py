@@ -18,7 +18,8 @@ from alembic import op
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, DateTime, Engine, String, create_engine, text
+from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -36,6 +37,9 @@ LOCK_SECONDS = 300
 ASK_EVERY_SECONDS = 0.5
 # The moment in UTC, whatever time zone the session that runs printed SQL is in.
 NOW = {"mysql": "UTC_TIMESTAMP(6)", "postgresql": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"}
+# What the tables of all migrations have in common. Apart from the models, whose types may change under migrations that
+# have long been run; these may not.
+TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
 HOLDS_FILE: ContextVar[bool] = ContextVar("holds_file", default=False)
 
 
@@ -51,6 +55,21 @@ def configuration(configured: dict[str, Any]) -> dict[str, Any]:
         "process_revision_directives": _number,
         "on_version_apply": _check_references if is_sqlite else None,
     }
+
+
+def key_string(length: int) -> Any:
+    """Return a text type that compares code point by code point on every engine."""
+    binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return (
+        String(length)
+        .with_variant(binary, "mysql", "mariadb")
+        .with_variant(String(length, collation="C"), "postgresql")
+    )
+
+
+def moment() -> Any:
+    """Return a date and time with microseconds."""
+    return DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def note_revision(number: int, oldest_code: int) -> None:
