@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, insert, null, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
-from app.changes.journal import ChangeRow, ChangeSet, Segment
-from app.changes.tracking import Operation
+from app.changes.approvals import Approval, Verdict
+from app.changes.journal import ChangeRow, ChangeSet, Segment, Unsealed
+from app.changes.seals import Seal, Unarchived, new_token
+from app.changes.tracking import Change, Operation, tell
 from app.core.chunks import chunks
+from app.core.clock import now
 from app.core.jobs.job import UNFINISHED, Job, State
+from app.core.problems import Busy
 from app.extensions import db
 
-PEOPLE, ACCOUNTS = "employees", "users"
+PEOPLE, ACCOUNTS, SETS = "employees", "users", "change_sets"
+ERASING = "erase_person"
 OF_PEOPLE = re.compile(r"(employee|person|manager|successor|lead)_ids?")
 """The names under which the arguments of actions hold ids of people."""
 
@@ -72,16 +78,80 @@ def held(traces: Traces) -> Held:
 def empty(traces: Traces) -> None:
     """Empty all that was ever written of a person: values and salts, reasons and arguments, and their addresses.
 
-    With its salt gone nothing can be guessed from a digest, which stays for the segment's hash. Runs inside a write.
+    With its salt gone nothing can be guessed from a digest, which stays for the segment's hash, as the seals' digests
+    do for the chain. A reason that only names the person is told of, for nothing else says why it is empty. The archive
+    is due for whatever is not as it was. Runs inside a write.
     """
     # Their ids first: MariaDB would look at the changes of every set there is.
-    set_ids = sorted({*db.session.scalars(_touched(traces).distinct()), *_naming(traces)})
-    for some in chunks(set_ids):
-        sets = update(ChangeSet).where(ChangeSet.id.in_(some), _is_told())
-        _do(sets.values(reason=null(), arguments=null()))
-    _do(update(ChangeSet).where(*_done_by(traces)).values(address=null()))
+    touched = set(db.session.scalars(_touched(traces).distinct()))
+    naming = sorted(set(_naming(traces)) - touched)
+    walked = list(db.session.scalars(select(ChangeSet.id).where(*_done_by(traces)).order_by(ChangeSet.id)))
+    for some in chunks(sorted({*touched, *naming})):
+        segments = _held_back(some)
+        _do(update(ChangeSet).where(ChangeSet.id.in_(some), _is_told()).values(reason=null(), arguments=null()))
+        _unsalt(segments, "told_salt")
+    for some in chunks(walked):
+        segments = _held_back(some)
+        _do(update(ChangeSet).where(ChangeSet.id.in_(some)).values(address=null()))
+        _unsalt(segments, "address_salt")
     for condition in _each(traces):
         _do(update(ChangeRow).where(condition, _is_filled()).values(before=null(), after=null(), salt=null()))
+    for set_id in naming:
+        tell(Change(SETS, set_id, None, Operation.ERASE))
+    _empty_approvals(traces, touched)
+
+
+def _held_back(set_ids: Collection[int]) -> list[int]:
+    """Return the segments of these sets, and let nobody seal one with what stood there until now.
+
+    What has no seal yet is taken out of the queue and put back: whoever seals it at this moment has it out as well, so
+    one of the two has to wait or to begin again, on every engine and on every node.
+    """
+    segments = list(db.session.scalars(select(Segment.id).where(Segment.change_set_id.in_(set_ids))))
+    sealed = {one for some in chunks(segments) for one in db.session.scalars(_sealed(some))}
+    unsealed = [{"segment_id": one} for one in segments if one not in sealed]
+    if unsealed:
+        queue = db.metadata.tables[Unsealed.__tablename__]
+        # Row by row, as an IN may lock what others are just adding.
+        db.session.connection().execute(delete(queue).where(queue.c.segment_id == bindparam("segment_id")), unsealed)
+        try:
+            db.session.execute(insert(Unsealed), unsealed)
+        except IntegrityError as error:  # a sealer found them not queued, and queued them, at this moment
+            raise Busy() from error
+    return segments
+
+
+def _sealed(segment_ids: Collection[int]) -> Select[int]:
+    return select(Seal.segment_id).where(Seal.segment_id.in_(segment_ids))
+
+
+def _unsalt(segment_ids: Collection[int], salt: str) -> None:
+    """Empty this salt of the seals of these segments, and have the archive take them as they are now."""
+    for some in chunks(segment_ids):
+        _do(update(Seal).where(Seal.segment_id.in_(some)).values({salt: null()}))
+        # Locked, so that MariaDB reads what is there now, and not what was when this transaction began.
+        positions = list(db.session.scalars(select(Seal.position).where(Seal.segment_id.in_(some)).with_for_update()))
+        _do(delete(Unarchived).where(Unarchived.position.in_(positions)))
+        due = [{"position": one, "token": new_token(), "not_before": now()} for one in positions]
+        if due:
+            db.session.execute(insert(Unarchived), due)
+
+
+def _empty_approvals(traces: Traces, touched: Collection[int]) -> None:
+    """Empty what was asked for about a person; what still waits is withdrawn, but for the erasure itself."""
+    texts = (Approval.arguments, Approval.reason, Approval.answer)
+    query = select(Approval.id, Approval.verdict, Approval.action, Approval.change_set_id, Approval.undoes_id, *texts)
+    found = []
+    for row in db.session.execute(query.where(or_(*(text.is_not(None) for text in texts)))):
+        is_theirs = row.change_set_id in touched or row.undoes_id in touched
+        is_this = row.action == ERASING and row.verdict is Verdict.WAITING
+        if not is_this and (is_theirs or any(_mentions(text, traces) for text in row[5:])):
+            found.append(row.id)
+    for some in chunks(found):
+        theirs = update(Approval).where(Approval.id.in_(some))
+        waiting = theirs.where(Approval.verdict == Verdict.WAITING)
+        _do(waiting.values(verdict=Verdict.WITHDRAWN, decided_at=now()))
+        _do(theirs.values(arguments=null(), reason=null(), answer=null()))
 
 
 def accounts_told(person_id: int) -> list[int]:

@@ -79,6 +79,16 @@ class Segment(Base):
     __table_args__ = (UniqueConstraint("change_set_id", "number"), {"sqlite_autoincrement": True})
 
 
+class Unsealed(Base):
+    """A segment that was committed, or will be, and has no seal yet; its row goes with it into the chain."""
+
+    __tablename__ = "unsealed"
+
+    segment_id: Mapped[int] = mapped_column(
+        ForeignKey("segments.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
 class ChangeRow(Base):
     """What one transaction did to one row, field by field; an erasure empties `before`, `after` and `salt`."""
 
@@ -141,6 +151,7 @@ def record(origin: Origin, changes: Sequence[Change], within: int | None = None)
             "content_hash": content_hash(row["digest"] for row in rows),
         },
     )
+    connection.execute(insert(Unsealed), {"segment_id": segment_id})
     if rows:
         connection.execute(insert(ChangeRow), [{**row, "segment_id": segment_id} for row in rows])
     return within

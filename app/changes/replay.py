@@ -1,4 +1,4 @@
-"""The journal proved: replayed from empty it gives today's tables, and its hashes fit what it says.
+"""The journal replayed from empty gives today's tables.
 
 Values are as the journal keeps them, see `journal.plain`. A table is gone through in windows of ids, so that its size
 doesn't matter.
@@ -6,14 +6,13 @@ doesn't matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
-from app.changes.journal import ChangeRow, Segment, content_hash, digest, plain
+from app.changes.journal import ChangeRow, plain
 from app.changes.tracking import TRACKED, Operation, told_fields
 from app.extensions import db
 
@@ -30,15 +29,6 @@ class Gap:
     field: str = ""
     journal: Any = None
     table: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a segment of the journal; `change_id` where it is one of its changes."""
-
-    what: str
-    segment_id: int
-    change_id: int | None = None
 
 
 def replay() -> dict[str, Rows]:
@@ -106,46 +96,3 @@ def _last_id(entity: str) -> int:
 
 def _highest(column: Any) -> int:
     return int(db.session.execute(select(func.max(column))).scalar() or 0)
-
-
-def verify() -> Iterator[Fault]:
-    """Yield the segments whose changes are not those that were written, by count and hashes.
-
-    What an erasure emptied can't be computed again: its digest stays, and the segment's hash is over that.
-    """
-    erased = _erased()
-    for first in range(1, _highest(Segment.__table__.c.id) + 1, WINDOW):
-        window = Segment.id.between(first, first + WINDOW - 1)
-        segments = {segment.id: segment for segment in db.session.scalars(select(Segment).where(window))}
-        of_window = ChangeRow.segment_id.between(first, first + WINDOW - 1)
-        query = select(ChangeRow).where(of_window).order_by(ChangeRow.segment_id, ChangeRow.id)
-        rows = db.session.scalars(query.execution_options(yield_per=1000))
-        found = {segment_id: list(changes) for segment_id, changes in groupby(rows, lambda row: row.segment_id)}
-        for segment_id, segment in segments.items():
-            yield from _faults(segment, found.get(segment_id, []), erased)
-
-
-def _faults(segment: Segment, rows: list[ChangeRow], erased: set[tuple[str, int]]) -> Iterator[Fault]:
-    if len(rows) != segment.count:
-        yield Fault(f"holds {len(rows)} changes instead of {segment.count}", segment.id)
-    elif content_hash(row.digest for row in rows) != segment.content_hash:
-        yield Fault("does not fit its hash", segment.id)
-    for row in rows:
-        if row.salt is not None and row.before is not None and row.after is not None:
-            if digest(_values(row)) != row.digest:
-                yield Fault("does not fit its digest", segment.id, row.id)
-        elif not {("", row.person_id or 0), (row.entity, row.row_id)} & erased:
-            yield Fault("is empty without an erasure", segment.id, row.id)
-
-
-def _values(row: ChangeRow) -> dict[str, Any]:
-    return {column.name: getattr(row, column.name) for column in ChangeRow.__table__.columns}
-
-
-def _erased() -> set[tuple[str, int]]:
-    """Return the rows that were erased, and those that were somebody's who was; under "" the people."""
-    query = select(ChangeRow.entity, ChangeRow.row_id, ChangeRow.person_id)
-    is_erased = ChangeRow.operation == Operation.ERASE
-    people = select(ChangeRow.person_id).where(is_erased, ChangeRow.person_id.is_not(None))
-    rows: Iterable[Any] = db.session.execute(query.where(or_(is_erased, ChangeRow.person_id.in_(people))).distinct())
-    return {key for entity, row_id, person_id in rows for key in ((entity, row_id), ("", person_id or 0))} - {("", 0)}

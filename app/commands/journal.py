@@ -9,6 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from app.access.actor import operator
+from app.commands.restored import restored
 from app.commands.undo import undo
 from app.commands.verify import verify
 from app.commands.words import failing_in_words
@@ -23,6 +24,7 @@ def journal() -> None:
     """Look at what was changed, and undo it."""
 
 
+journal.add_command(restored)
 journal.add_command(undo)
 journal.add_command(verify)
 

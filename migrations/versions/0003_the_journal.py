@@ -6,6 +6,7 @@ Number 0003, after 0002.
 import sqlalchemy as sa
 from alembic import op
 
+from app.core.database.keeping import Kept, forget, keep
 from app.core.database.migration import TABLE, forget_revision, key_string, moment, note_revision
 
 revision = "0003"
@@ -14,18 +15,24 @@ branch_labels = None
 depends_on = None
 
 READERS = ("administrator", "hr", "auditor")
-SENTENCE = "The journal is never changed."
 # What an erasure empties; every other column has to stay as it is.
-EMPTIED = {
-    "change_sets": ("arguments", "reason", "address"),
-    "segments": (),
-    "changes": ("before", "after", "salt"),
-}
-COLUMNS = {
-    "change_sets": ("id", "at", "actor_id", "session_id", "action", "source", "request_id", "undoes_id"),
-    "segments": ("id", "change_set_id", "number", "at", "count", "content_hash"),
-    "changes": ("id", "segment_id", "entity", "row_id", "person_id", "operation", "fields", "digest"),
-}
+KEPT = (
+    Kept(
+        "change_sets",
+        same=("id", "at", "actor_id", "session_id", "action", "source", "request_id", "undoes_id"),
+        emptied=("arguments", "reason", "address"),
+    ),
+    Kept(
+        "segments",
+        same=("id", "change_set_id", "number", "at", "count", "content_hash"),
+        keys=(("id",), ("change_set_id", "number")),
+    ),
+    Kept(
+        "changes",
+        same=("id", "segment_id", "entity", "row_id", "person_id", "operation", "fields", "digest"),
+        emptied=("before", "after", "salt"),
+    ),
+)
 
 
 def upgrade() -> None:
@@ -101,8 +108,8 @@ def upgrade() -> None:
     op.create_index("ix_changes_person_id", "changes", ["person_id"])
 
     op.add_column("users", sa.Column("looked_at", moment(), nullable=True))
-    for statement in triggers():
-        op.execute(statement)
+    for table in KEPT:
+        keep(table)
     for name in READERS:
         op.execute(
             "INSERT INTO grants (access_role_id, action, subject, scope, version) "  # noqa: S608 constants from above
@@ -118,11 +125,9 @@ def downgrade() -> None:
             f"(SELECT id FROM access_roles WHERE name = '{name}')"
         )
     is_mysql = op.get_context().dialect.name == "mysql"
-    for table in reversed(EMPTIED):
-        op.drop_table(table, if_exists=is_mysql)  # and its triggers with it
-    if op.get_context().dialect.name == "postgresql":
-        for table in EMPTIED:
-            op.execute(f"DROP FUNCTION keep_{table}()")
+    for kept in reversed(KEPT):
+        op.drop_table(kept.table, if_exists=is_mysql)  # and its triggers with it
+        forget(kept.table)
     with op.batch_alter_table("users") as users:
         users.drop_column("looked_at")
     forget_revision(3)
@@ -132,68 +137,9 @@ def forget_half_done() -> None:
     """Remove what an earlier try left behind that died halfway: MySQL commits each statement by itself."""
     if op.get_context().dialect.name != "mysql" or op.get_context().as_sql:
         return
-    for table in reversed(EMPTIED):
-        op.drop_table(table, if_exists=True)
+    for kept in reversed(KEPT):
+        op.drop_table(kept.table, if_exists=True)
     columns = sa.inspect(op.get_bind()).get_columns("users")
     if any(column["name"] == "looked_at" for column in columns):
         op.drop_column("users", "looked_at")
     op.execute("DELETE FROM grants WHERE subject = 'journal'")
-
-
-def triggers() -> list[str]:
-    """Return the triggers that refuse to change or delete rows, but for an erasure that only empties."""
-    make = {"sqlite": _sqlite, "mysql": _mysql, "postgresql": _postgresql}[op.get_context().dialect.name]
-    return [statement for table in EMPTIED for statement in make(table)]
-
-
-def _sqlite(table: str) -> list[str]:
-    same = " AND ".join(f'NEW."{name}" IS OLD."{name}"' for name in COLUMNS[table])
-    empty = " AND ".join(f'(NEW."{name}" IS NULL OR NEW."{name}" IS OLD."{name}")' for name in EMPTIED[table])
-    allowed = f"{same} AND {empty}" if empty else "0"
-    refuse = f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
-    taken = "id = NEW.id"
-    if table == "segments":
-        taken += " OR (change_set_id = NEW.change_set_id AND number = NEW.number)"
-    return [
-        f"CREATE TRIGGER keep_{table}_update BEFORE UPDATE ON {table} WHEN NOT ({allowed}) {refuse}",
-        f"CREATE TRIGGER keep_{table}_delete BEFORE DELETE ON {table} {refuse}",
-        # INSERT OR REPLACE deletes without the trigger above being asked.
-        f"CREATE TRIGGER keep_{table}_replace BEFORE INSERT ON {table} "  # noqa: S608 names from above
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {taken}) {refuse}",
-    ]
-
-
-def _mysql(table: str) -> list[str]:
-    """Return triggers of one statement each: a client that runs printed SQL ends a statement at the first semicolon."""
-    # By their bytes: the collations take “A” for “a”, and “a ” for “a”.
-    same = " AND ".join(f"HEX(NEW.`{name}`) <=> HEX(OLD.`{name}`)" for name in COLUMNS[table])
-    empty = " AND ".join(
-        f"(NEW.`{name}` IS NULL OR HEX(NEW.`{name}`) <=> HEX(OLD.`{name}`))" for name in EMPTIED[table]
-    )
-    refuse = f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{SENTENCE}'"
-    # Without BEGIN and IF there is no SIGNAL under a condition, but two rows where one value is wanted are an error in
-    # every mode; NULL where none is allowed would be 0 under IGNORE.
-    update = f"SET NEW.id = IF({same} AND {empty}, NEW.id, (SELECT 1 UNION SELECT 2))" if empty else refuse
-    return [
-        f"CREATE TRIGGER keep_{table}_update BEFORE UPDATE ON {table} FOR EACH ROW {update}",
-        f"CREATE TRIGGER keep_{table}_delete BEFORE DELETE ON {table} FOR EACH ROW {refuse}",
-    ]
-
-
-def _postgresql(table: str) -> list[str]:
-    same = " AND ".join(f'NEW."{name}" IS NOT DISTINCT FROM OLD."{name}"' for name in COLUMNS[table])
-    # Of two JSON values PostgreSQL can't say whether they are equal, of two texts it can.
-    empty = " AND ".join(
-        f'(NEW."{name}" IS NULL OR NEW."{name}"::text IS NOT DISTINCT FROM OLD."{name}"::text)'
-        for name in EMPTIED[table]
-    )
-    allowed = f"{same} AND {empty}" if empty else "FALSE"
-    return [
-        f"CREATE FUNCTION keep_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"IF TG_OP = 'UPDATE' THEN IF {allowed} THEN RETURN NEW; END IF; END IF; "
-        f"RAISE EXCEPTION '{SENTENCE}'; END $$",
-        f"CREATE TRIGGER keep_{table}_rows BEFORE UPDATE OR DELETE ON {table} "
-        f"FOR EACH ROW EXECUTE FUNCTION keep_{table}()",
-        f"CREATE TRIGGER keep_{table}_all BEFORE TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION keep_{table}()",
-    ]

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.extensions import db
 from tests.sample import act
+from tests.writing import empty_journal
 
 WORDS = {
     "change_sets": ("action", "source", "request_id"),
@@ -33,7 +34,8 @@ TABLES = list(WORDS)
 
 @pytest.fixture
 def written(context: Flask) -> dict[str, int]:
-    """Give the ids of the last row in each table of a journal that has something to lose."""
+    """Give the ids of the last row in each table of a small journal that has something to lose."""
+    empty_journal()
     role = act("create_role", values={"title": "Clerk", "family": "Office"}, reason="as planned")
     act("change_role", role_id=role, version=1, values={"family": None}, reason="as planned")
     db.session.rollback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,8 +106,10 @@ def test_large_set_is_undone_part_by_part_in_one_new_set(
         assert differences(before, told()) == {}
 
 
-def test_verify_is_content_with_what_actions_did_and_names_what_others_did(fresh_database_url: str) -> None:
-    with application(fresh_database_url) as app:
+def test_verify_is_content_with_what_actions_did_and_names_what_others_did(
+    fresh_database_url: str, tmp_path: Path
+) -> None:
+    with application(fresh_database_url, INSTANCE_PATH=str(tmp_path)) as app:
         migrate(app)
         with app.app_context():
             people = samples.build().people

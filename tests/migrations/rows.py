@@ -80,6 +80,23 @@ ROWS: dict[str, dict[str, Any]] = {
     "change_sets": {},
     "segments": {},
     "changes": {},
+    "unsealed": {},
+    "seals": {},
+    "unarchived": {},
+    "approvals": {
+        "id": 100,
+        "action": "transfer",
+        "arguments": {"employee_ids": [7]},
+        "actor_id": 100,
+        "source": "panel",
+        "rules": "rows",
+        "records": 201,
+        "verdict": "waiting",
+        "asked_at": MOMENT,
+        "expires_at": MOMENT,
+    },
+    "switches": {"name": "four_eyes", "is_on": False, "at": MOMENT},
+    "signs": {"kind": "worker", "name": "a:1", "is_good": True, "at": MOMENT, "since": MOMENT},
     "jobs": {
         "id": 100,
         "action": "transfer",
@@ -153,6 +170,6 @@ def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-GOING = {"jobs", "job_leases"}
+GOING = {"jobs", "job_leases", "approvals", "switches", "signs"}
 """What goes with its table when a migration is taken back: work that is under way, and no record of anything."""
 LEFT_OUT = {("schema_state", "applied_at"), ("access_roles", "id"), ("grants", "id"), ("grants", "access_role_id")}
