@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -52,6 +53,21 @@ SETTINGS = (
     Setting(
         "REDIS_URL", "", "`redis://`, `rediss://` or `redis+sentinel://…`; unset: memory of the process", secret=True
     ),
+    Setting(
+        "STORAGE_URL",
+        "",
+        "where the archive and files go: `file:///…` or `s3://bucket/prefix?endpoint_url=…&region=…`; unset: `storage/`"
+        " in the instance folder",
+        secret=True,
+    ),
+    Setting(
+        "MAIL_URL",
+        "",
+        "`smtp://user:password@host:587?from=hr@example.com`; unset: each message is a file in `mail/` of the instance"
+        " folder",
+        secret=True,
+    ),
+    Setting("PUBLIC_URL", "", "address that links in mails begin with; unset: `http://HOST:PORT`"),
     Setting("TRUSTED_PROXIES", "0", "number of reverse proxies whose `X-Forwarded-*` headers are believed", "count"),
     Setting("LOG_FORMAT", "console", "`json` or `console`"),
     Setting("SERVER_TIMING", "0", "`1` adds a `Server-Timing` header with time and number of SQL statements", "switch"),
@@ -103,6 +119,11 @@ def load_config(
     config.update({k: v for k, v in overrides.items() if k not in config})
     config["FLASK_CONFIG"] = profile
     config["INSTANCE_PATH"] = str(instance)
+    config["STORAGE_URL"] = _storage_url(config["STORAGE_URL"], instance)
+    config["MAIL_URL"] = config["MAIL_URL"] or (instance / "mail").as_uri()
+    config["PUBLIC_URL"] = _public_url(config["PUBLIC_URL"]) or _own_address(config["HOST"], config["PORT"])
+    if not config["MAIL_URL"].startswith(("smtp://", "smtps://", "file:///")):
+        raise ConfigError("MAIL_URL is neither smtp://…, smtps://… nor file:///…: see “Mail” in docs/operations.md.")
     config["DATABASE_URL"] = _database_url(config["DATABASE_URL"], instance)
     config["SECRET_KEY"] = _secret_key(config["SECRET_KEY"], profile, instance)
     if config["LOG_FORMAT"] not in ("json", "console"):
@@ -155,6 +176,32 @@ def _read(setting: Setting, sources: list[Mapping[str, Any]]) -> Any:
     if setting.kind == "list":
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
+
+
+def _own_address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _public_url(url: str) -> str:
+    """Return the address that links begin with, without the slash at its end; "" where none is set."""
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        has_more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+    except ValueError:
+        is_whole, has_more = None, ""
+    if not is_whole or has_more or not url.isprintable() or " " in url:
+        raise ConfigError("PUBLIC_URL is no address: write https:// and the host's name, as in https://hr.example.com.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _storage_url(url: str, instance: Path) -> str:
+    """Return `url`, or that of a folder in the instance folder; the rest of it is read by the store itself."""
+    if url and not url.lower().startswith(("file:", "s3:")):
+        raise ConfigError("STORAGE_URL is neither file:///… nor s3://bucket/…: see “Storage” in docs/operations.md.")
+    return url or (instance / "storage").as_uri()
 
 
 def _database_url(url: str, instance: Path) -> str:

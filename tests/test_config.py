@@ -95,12 +95,24 @@ def test_production_without_secret_is_one_sentence(tmp_path: Path) -> None:
         ({"DATABASE_URL": "oracle://ana:S3cret@here/x"}, "DATABASE_URL begins with “oracle”"),
         ({"DATABASE_URL": "no url at all"}, "DATABASE_URL begins with"),
         ({"DATABASE_URL": "mysql://ana:S3@cret@here/x"}, "write an “@” inside a user name or password as %40"),
+        ({"STORAGE_URL": "ftp://ana:S3cret@here/x"}, "STORAGE_URL is neither file:///… nor s3://bucket/…"),
+        ({"STORAGE_URL": "/var/lib/S3cret"}, "STORAGE_URL is neither file:///… nor s3://bucket/…"),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT is “xml”"),
         ({"PORT": "http"}, "PORT is “http”"),
         ({"PORT": "-1"}, "PORT is “-1”"),
         ({"DEMO": "²"}, "DEMO is “²”"),
         ({"TRUSTED_PROXIES": "yes"}, "TRUSTED_PROXIES is “yes”"),
         ({"SECRET_KEY_FILE": "/nowhere/at/all"}, "SECRET_KEY_FILE names /nowhere/at/all, which can't be read"),
+        ({"MAIL_URL": "imap://ana:S3cret@here"}, "MAIL_URL is neither smtp://…, smtps://… nor file:///…"),
+        ({"MAIL_URL": "file://here/mail"}, "MAIL_URL is neither"),
+        ({"PUBLIC_URL": "hr.example.com"}, "PUBLIC_URL is no address: write https://"),
+        ({"PUBLIC_URL": "ftp://hr.example.com"}, "PUBLIC_URL is no address"),
+        ({"PUBLIC_URL": "https://"}, "PUBLIC_URL is no address"),
+        ({"PUBLIC_URL": "https://hr.example.com/rollcall"}, "PUBLIC_URL is no address"),
+        ({"PUBLIC_URL": "https://hr.example.com?a=b"}, "PUBLIC_URL is no address"),
+        ({"PUBLIC_URL": "https://ana:S3@hr.example.com"}, "PUBLIC_URL is no address"),
+        ({"PUBLIC_URL": "https://hr.example.com:x"}, "PUBLIC_URL is no address"),
+        ({"PUBLIC_URL": "https://hr.example.com\nBcc: x"}, "PUBLIC_URL is no address"),
         ({"INSTANCE_PATH": "/dev/null/instance"}, "/dev/null/instance can't be written"),
     ],
 )
@@ -123,6 +135,13 @@ def test_setting_that_can_not_be_used_is_one_sentence(tmp_path: Path, environ: d
 )
 def test_usual_spellings_of_databases_are_understood(tmp_path: Path, url: str, meant: str) -> None:
     assert settings(tmp_path, DATABASE_URL=url)["DATABASE_URL"] == meant
+
+
+def test_links_begin_with_the_address_that_is_set_or_served(tmp_path: Path) -> None:
+    assert settings(tmp_path)["PUBLIC_URL"] == "http://127.0.0.1:5000"
+    assert settings(tmp_path, HOST="::1", PORT="80")["PUBLIC_URL"] == "http://[::1]:80"
+    for written in ("https://hr.example.com", "https://hr.example.com/", "https://hr.example.com:8443"):
+        assert settings(tmp_path, PUBLIC_URL=written)["PUBLIC_URL"] == written.rstrip("/")
 
 
 def test_environment_comes_before_dotenv_before_the_instance_before_defaults(
@@ -169,12 +188,17 @@ def test_broken_instance_settings_are_one_sentence(tmp_path: Path) -> None:
 def test_secret_is_read_from_the_file_that_is_named(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(" from-the-file \n")
-    names = [setting.name for setting in config.SETTINGS if setting.secret and setting.name != "DATABASE_URL"]
+    urls = ("DATABASE_URL", "MAIL_URL", "STORAGE_URL")
+    names = [setting.name for setting in config.SETTINGS if setting.secret and setting.name not in urls]
     found = settings(tmp_path, **{f"{name}_FILE": str(file) for name in names})
     assert {name: found[name] for name in names} == dict.fromkeys(names, "from-the-file")
     assert settings(tmp_path, SECRET_KEY="given", SECRET_KEY_FILE=str(file))["SECRET_KEY"] == "given"
     file.write_text("mysql://a@here/x\n")
     assert settings(tmp_path, DATABASE_URL_FILE=str(file))["DATABASE_URL"] == "mysql+pymysql://a@here/x"
+    file.write_text("smtp://ana:secret@here\n")
+    assert settings(tmp_path, MAIL_URL_FILE=str(file))["MAIL_URL"] == "smtp://ana:secret@here"
+    file.write_text("s3://ana:secret@bucket\n")
+    assert settings(tmp_path, STORAGE_URL_FILE=str(file))["STORAGE_URL"] == "s3://ana:secret@bucket"
 
 
 def test_switches_counts_and_lists_are_read(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from app.actions import work
+from app.actions import duties
 
 THREADS = 8
 # Ctrl-C and SIGTERM let pages that are being made come to their end, but nobody wants to wait for long.
@@ -53,10 +53,10 @@ def serve_on(listener: socket.socket, app: Flask, when_ready: Callable[[], None]
     """Serve until a signal ends it, by SystemExit; `when_ready` runs once connections are taken.
 
     The engine must hold no connection: they would be shared with the worker, which is a fork of this process. That
-    fork also does the background work, in a thread, so that nothing else has to be started.
+    fork also does the background work, in threads, so that nothing else has to be started.
     """
     stopping = threading.Event()
-    jobs = threading.Thread(target=work.do_jobs, args=(app, stopping), name="jobs", daemon=True)
+    background = threading.Thread(target=duties.do_all, args=(app, stopping), name="background", daemon=True)
     options = {
         "bind": f"fd://{os.dup(listener.fileno())}",
         "workers": 1,
@@ -71,8 +71,8 @@ def serve_on(listener: socket.socket, app: Flask, when_ready: Callable[[], None]
         # Which proxies are believed is decided in one place, TRUSTED_PROXIES.
         "forwarded_allow_ips": "",
         "when_ready": lambda arbiter: _ready(arbiter, when_ready),
-        "post_worker_init": lambda _worker: jobs.start(),
-        "worker_exit": lambda _arbiter, _worker: _end(jobs, stopping),
+        "post_worker_init": lambda _worker: background.start(),
+        "worker_exit": lambda _arbiter, _worker: _end(background, stopping),
     }
     listener.close()
     Server(app, options).run()
@@ -84,8 +84,8 @@ def _ready(arbiter: Any, when_ready: Callable[[], None]) -> None:
     when_ready()
 
 
-def _end(jobs: threading.Thread, stopping: threading.Event) -> None:
+def _end(background: threading.Thread, stopping: threading.Event) -> None:
     """Let a short step of background work come to its end; a longer one is taken back, and done at the next start."""
     stopping.set()
-    if jobs.is_alive():
-        jobs.join(GRACE_SECONDS)
+    if background.is_alive():
+        background.join(GRACE_SECONDS)

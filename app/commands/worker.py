@@ -12,7 +12,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from app.actions import work
+from app.actions import duties
 from app.commands.words import failing_in_words
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def worker(is_once: bool) -> None:
     """
     with _ending_by_signal() as stopping, failing_in_words():
         log.info("the worker begins")
-        work.do_jobs(current_app._get_current_object(), stopping, is_once=is_once)  # type: ignore[attr-defined]
+        duties.do_all(current_app._get_current_object(), stopping, is_once=is_once)  # type: ignore[attr-defined]
         log.info("the worker ends")
 
 

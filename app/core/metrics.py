@@ -14,6 +14,7 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     Info,
     ProcessCollector,
@@ -26,6 +27,30 @@ from app.core.version import VERSION
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+GAUGES = {
+    "rollcall_unsealed_segments": "Committed segments of the journal without a seal",
+    "rollcall_seal_lag_seconds": "Age of the oldest of them",
+    "rollcall_unarchived_segments": "Sealed segments that the archive lacks",
+    "rollcall_archive_lag_seconds": "For how long the oldest of them has waited",
+    "rollcall_jobs": "Background jobs by state",
+    "rollcall_approvals_waiting": "Requests that wait for a second administrator",
+    "rollcall_workers": "Workers that were seen within three minutes",
+    "rollcall_storage_up": "Whether the store took files when it was last asked",
+    "rollcall_mail_up": "Whether mail could be sent when it was last tried",
+}
+"""What is read from the database at each scrape; no count goes beyond 10,000."""
+GAUGES = {
+    "rollcall_unsealed_segments": "Committed segments of the journal without a seal",
+    "rollcall_seal_lag_seconds": "Age of the oldest of them",
+    "rollcall_unarchived_segments": "Sealed segments that the archive lacks",
+    "rollcall_archive_lag_seconds": "For how long the oldest of them has waited",
+    "rollcall_jobs": "Background jobs by state",
+    "rollcall_approvals_waiting": "Requests that wait for a second administrator",
+    "rollcall_workers": "Workers that were seen within three minutes",
+    "rollcall_storage_up": "Whether the store took files when it was last asked",
+    "rollcall_mail_up": "Whether mail could be sent when it was last tried",
+}
+"""What is read from the database at each scrape; no count goes beyond 10,000."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -70,9 +95,21 @@ def count_failed_sign_in(app: Flask) -> None:
     app.extensions["metrics"].failed_sign_ins.inc()
 
 
-def exposition() -> bytes:
-    """Return the numbers of the application being served as Prometheus text."""
-    return generate_latest(_metrics().registry)
+def exposition(found: Mapping[str, float | Mapping[str, float]] | None) -> bytes:
+    """Return the numbers of the application being served as Prometheus text.
+
+    `found` are those of `GAUGES` that the database told, those by state as a mapping; None where it did not answer.
+    """
+    told = CollectorRegistry()
+    Gauge("rollcall_database_up", "Whether the database answered", registry=told).set(found is not None)
+    for name, value in (found or {}).items():
+        if isinstance(value, Mapping):
+            gauge = Gauge(name, GAUGES[name], ["state"], registry=told)
+            for state, number in value.items():
+                gauge.labels(state).set(number)
+        else:
+            Gauge(name, GAUGES[name], registry=told).set(value)
+    return generate_latest(_metrics().registry) + generate_latest(told)
 
 
 def may_read() -> bool:

@@ -56,6 +56,16 @@ class Forbidden(Problem):
     sentence = _l("You don’t have the right to do this.")
 
 
+class HeldBack(Problem):
+    """Nothing was done yet: somebody else has to agree first, to the approval of this id."""
+
+    sentence = _l("This waits for a second administrator.")
+
+    def __init__(self, approval_id: int) -> None:
+        self.approval_id = approval_id
+        super().__init__()
+
+
 class Conflict(Problem):
     """The record moved on since it was read, and some fields were changed by both sides: nothing was saved.
 
@@ -80,19 +90,23 @@ class Conflict(Problem):
         super().__init__()
 
 
-class Busy(Problem):
+class Passing(Problem):
+    """Something that may well be over when it is tried again later: a database, a store or a mail server is away."""
+
+
+class Busy(Passing):
     """The database could not take the change just now; nothing was saved, trying again is safe."""
 
     sentence = _l("The database is busy just now. Nothing was saved; please try again.")
 
 
-class OutcomeUnknown(Problem):
+class OutcomeUnknown(Passing):
     """The connection broke during COMMIT, so the change may or may not be there; never repeated by itself."""
 
     sentence = _l("The connection broke while saving. Please check whether the change is there before you repeat it.")
 
 
-class Unavailable(Problem):
+class Unavailable(Passing):
     """The database can't be reached."""
 
     sentence = _l("The database can’t be reached at the moment. Nothing was saved.")

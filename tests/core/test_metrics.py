@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,21 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from app.core.metrics import count_failed_sign_in
+from app.changes.approvals import Verdict
+from app.core import signs
+from app.core.jobs.job import State
+from app.core.metrics import GAUGES, count_failed_sign_in
+from app.core.signs import Kind
 from app.core.version import VERSION
 from app.extensions import db
 from tests.applications import application
+from tests.asking import asked
+from tests.clock import Clock
+from tests.services.process import free_port
+from tests.waiting import add_approval, add_job, add_segment, wait_for_archive
+from tests.writing import empty_journal
+
+UP = "rollcall_database_up"
 
 
 @pytest.fixture
@@ -69,6 +81,103 @@ def test_statements_sign_ins_and_errors_are_counted(make_app: Callable[..., Flas
     assert value(app, "rollcall_sql_statements_total", endpoint="health.alive") >= 1
     assert value(app, "rollcall_exceptions_total") == 1
     assert value(app, "rollcall_failed_sign_ins_total") == 1
+
+
+def gauges(app: Flask) -> dict[str, float]:
+    """Return the numbers that are read at each scrape, by name and state."""
+    lines = [line.rpartition(" ") for line in read(app).text.splitlines() if not line.startswith("#")]
+    return {name: float(number) for name, _, number in lines if name.partition("{")[0] in {*GAUGES, UP}}
+
+
+@pytest.fixture
+def journal(context: Flask) -> Iterator[None]:
+    """Empty the journal, of which other tests left what is sealed or not, before and after."""
+    empty_journal()
+    yield
+    empty_journal()
+
+
+QUIET = {
+    UP: 1,
+    "rollcall_unsealed_segments": 0,
+    "rollcall_seal_lag_seconds": 0,
+    "rollcall_unarchived_segments": 0,
+    "rollcall_archive_lag_seconds": 0,
+    'rollcall_jobs{state="waiting"}': 0,
+    'rollcall_jobs{state="running"}': 0,
+    'rollcall_jobs{state="failed"}': 0,
+    "rollcall_approvals_waiting": 0,
+    "rollcall_workers": 0,
+}
+
+
+def let_wait(at: datetime) -> None:
+    """Let a job of each kind, a request for approval and three parts of the journal wait since then."""
+    for state in (State.WAITING, State.RUNNING, State.RUNNING, State.FAILED, State.DONE):
+        add_job(state)
+    add_approval(Verdict.WAITING, timedelta(hours=1))
+    add_segment(at)
+    for position in (1, 2):
+        add_segment(at, position)
+        wait_for_archive(position, at)
+
+
+@pytest.mark.usefixtures("journal")
+def test_what_waits_is_read_at_each_scrape_in_two_statements(context: Flask, clock: Clock) -> None:
+    assert gauges(context) == QUIET
+    with asked() as few:
+        read(context)
+    assert len(few) == 2
+    let_wait(clock.now())
+    clock.move(seconds=90)
+    signs.note(Kind.WORKER, "one:1", True)
+    signs.note(Kind.STORAGE, "archive", True)
+    signs.note(Kind.MAIL, "server", False, "Away.")
+    assert gauges(context) == {
+        UP: 1,
+        "rollcall_unsealed_segments": 1,
+        "rollcall_seal_lag_seconds": 90,
+        "rollcall_unarchived_segments": 2,
+        "rollcall_archive_lag_seconds": 90,
+        'rollcall_jobs{state="waiting"}': 1,
+        'rollcall_jobs{state="running"}': 2,
+        'rollcall_jobs{state="failed"}': 1,
+        "rollcall_approvals_waiting": 1,
+        "rollcall_workers": 1,
+        "rollcall_storage_up": 1,
+        "rollcall_mail_up": 0,
+    }
+    with asked() as many:
+        read(context)
+    assert len(many) == 2
+    signs.note(Kind.STORAGE, "archive", False, "Away.")
+    signs.note(Kind.MAIL, "server", True)
+    clock.move(minutes=4)
+    db.session.rollback()
+    found = gauges(context)
+    assert [found[name] for name in ("rollcall_storage_up", "rollcall_mail_up", "rollcall_workers")] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("kind", ["mysql", "postgresql"])
+def test_numbers_come_also_while_the_database_is_away(kind: str, tmp_path: Path) -> None:
+    url = f"{kind}://ana:S3cret@127.0.0.1:{free_port()}/rollcall"
+    with application(url, INSTANCE_PATH=tmp_path) as app:
+        app.test_client().get("/healthz")
+        answer = read(app)
+        assert answer.status_code == 200
+        assert gauges(app) == {UP: 0}
+        assert value(app, "rollcall_requests_total", method="GET", endpoint="health.alive", status="200") == 1
+        assert "S3cret" not in answer.text
+
+
+def test_numbers_come_also_before_the_tables_are_made(make_app: Callable[..., Flask]) -> None:
+    assert gauges(make_app()) == {UP: 0}
+
+
+def test_every_number_stands_in_the_guide() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    missing = [name for name in (*GAUGES, UP) if f"`{name}" not in guide]
+    assert not missing, f"say in docs/operations.md what these count, and when to be alarmed: {missing}"
 
 
 def test_two_applications_share_no_number(make_app: Callable[..., Flask]) -> None:

@@ -6,6 +6,8 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,7 +101,20 @@ def redis_(folder: Path) -> Server:
     return _begun(server, [program("Redis"), str(settings)], user, folder)
 
 
-START: dict[str, Callable[[Path], Server]] = {"MariaDB": mariadb, "PostgreSQL": postgresql, "Redis": redis_}
+def s3(folder: Path) -> Server:
+    """Start a server that speaks S3 and keeps everything in memory; it is a Python package, so it runs as ourselves."""
+    own_folder(folder, None)
+    server = Server("S3", free_port(), secrets.token_hex(12))
+    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(server.port)]
+    return _begun(server, command, None, folder)
+
+
+START: dict[str, Callable[[Path], Server]] = {
+    "MariaDB": mariadb,
+    "PostgreSQL": postgresql,
+    "Redis": redis_,
+    "S3": s3,
+}
 
 
 def launch(tier: str, folder: Path) -> Server:
@@ -118,6 +133,9 @@ def ping(server: Server) -> None:
     if server.tier == "Redis":
         with redis.Redis.from_url(server.admin_url(), socket_timeout=5) as client:
             client.ping()
+    elif server.tier == "S3":
+        with urllib.request.urlopen(f"http://{server.host}:{server.port}/", timeout=5):
+            pass
     else:
         server.execute("SELECT 1")
 

@@ -29,7 +29,7 @@ from tests.services.server import Server
 
 DATABASES = {"sqlite": "SQLite", "mariadb": "MariaDB", "postgresql": "PostgreSQL"}
 DATABASE_FIXTURES = {"database_url", "fresh_database_url"}
-FACES = {"admin", "web", "ui"}
+FACES = {"admin", "web", "ui", "rules", "commands"}
 OWNER = pytest.StashKey[Owner | Asker]()
 
 
@@ -102,8 +102,8 @@ def is_ci() -> bool:
 
 
 def need(tier: str) -> None:
-    """Skip the test when a tier isn't installed, or fail it under CI."""
-    if is_installed(tier):
+    """Skip the test when a tier isn't installed, or fail it under CI; what is no program is a package we require."""
+    if tier not in TIERS or is_installed(tier):
         return
     programs = ", ".join(" or ".join(names) for names in TIERS[tier])
     words = f"{tier} is not installed: needs {programs}; `make services` as root installs it"
@@ -146,6 +146,12 @@ def redis_server(shared_server: Callable[[str], Server]) -> Server:
     return shared_server("Redis")
 
 
+@pytest.fixture(scope="session")
+def s3_server(shared_server: Callable[[str], Server]) -> Server:
+    """Return the S3 server that all tests share."""
+    return shared_server("S3")
+
+
 @pytest.fixture
 def own_server(pytestconfig: pytest.Config) -> Iterator[Callable[[str], Server]]:
     """Return a function that starts a server for this test alone, to be paused, crashed, restarted."""
@@ -177,6 +183,12 @@ def own_postgresql(own_server: Callable[[str], Server]) -> Server:
 def own_redis(own_server: Callable[[str], Server]) -> Server:
     """Return a Redis server for this test alone."""
     return own_server("Redis")
+
+
+@pytest.fixture
+def own_s3(own_server: Callable[[str], Server]) -> Server:
+    """Return an S3 server for this test alone; it forgets everything when it is stopped."""
+    return own_server("S3")
 
 
 @pytest.fixture(scope="session")
@@ -226,6 +238,12 @@ def redis_url(redis_server: Server) -> str:
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return url
+
+
+@pytest.fixture
+def s3_url(s3_server: Server) -> str:
+    """Return the URL of an empty bucket that no other test uses, as `STORAGE_URL` takes it."""
+    return s3_server.create_bucket(f"rollcall-{worker()}-{secrets.token_hex(3)}")
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,7 @@ DRIVERS = {"MariaDB": ("mysql+pymysql", "root", ""), "PostgreSQL": ("postgresql+
 
 @dataclass
 class Server:
-    """A MariaDB, PostgreSQL or Redis server on 127.0.0.1.
+    """A MariaDB, PostgreSQL, Redis or S3 server on 127.0.0.1.
 
     Only one that a test started for itself (`own_…`) has a `process` and can be paused, stopped and restarted; on the
     shared one that would break the tests beside this one.
@@ -54,7 +55,7 @@ class Server:
         return DRIVERS[self.tier][1] if self.tier in DRIVERS else ""
 
     def admin_url(self, database: str | None = None, host: str | None = None, port: int | None = None) -> str:
-        """Return the URL of a database (Redis: of a database number) for the account that may do everything."""
+        """Return the URL of a database (Redis: its number; S3: a bucket) for the account that may do everything."""
         return self.url(database, self.user, self.password, host, port)
 
     def url(
@@ -64,6 +65,8 @@ class Server:
         host, port = host or self.host, port or self.port
         if self.tier == "Redis":
             return f"redis://:{password}@{host}:{port}/{database or 0}"
+        if self.tier == "S3":  # it takes any keys
+            return f"s3://ana:{password}@{database}?endpoint_url=http://{host}:{port}&region=us-east-1"
         driver, _, first = DRIVERS[self.tier]
         return URL.create(driver, user, password, host, port, database or first).render_as_string(hide_password=False)
 
@@ -78,6 +81,12 @@ class Server:
         """Make an empty database and return its URL."""
         self.execute(SQL[self.tier]["create"].format(name=name))
         return self.admin_url(name)
+
+    def create_bucket(self, name: str) -> str:
+        """Make an empty bucket and return its URL."""
+        request = urllib.request.Request(f"http://{self.host}:{self.port}/{name}", method="PUT")
+        with urllib.request.urlopen(request, timeout=20):
+            return self.admin_url(name)
 
     def drop_database(self, name: str) -> None:
         """Remove a database with everything in it, whoever is connected."""

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import CursorResult, Delete, Update, delete, func, insert, or_, select, union_all, update
+from sqlalchemy import ColumnElement, CursorResult, Delete, Update, delete, func, insert, or_, select, union_all, update
 
 from app.core.clock import now
 from app.core.jobs.job import TOKEN_LENGTH, Job, JobLease, State
@@ -24,14 +24,48 @@ LEASE = timedelta(seconds=30)
 MOST_ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 5
 WAIT_GROWTH = 5
+LONGEST_WAIT_SECONDS = 3600
 # How long what is over stays to be looked at; a scheduled job that found nothing to do tells nothing after a day.
 KEPT, FAILED_KEPT, IDLE_KEPT = timedelta(days=30), timedelta(days=90), timedelta(days=1)
 DIED = _l("The worker ended in the middle each time it was tried. The log of the worker may tell why.")
 EMPTY: dict[str, Any] = {"arguments": None, "steps": None}
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a job is tried before it is given up; the waits grow to about an hour each."""
+
+    attempts: int = MOST_ATTEMPTS
+
+    def wait_seconds(self, attempts: int) -> float:
+        """Return how long to wait after so many tries: about 5 s, 25 s, 2 min, 10 min, 50 min, then an hour each."""
+        # Beyond the growth's end a large exponent only makes a number that no float holds.
+        usual: int = min(FIRST_WAIT_SECONDS * WAIT_GROWTH ** min(attempts - 1, MOST_ATTEMPTS), LONGEST_WAIT_SECONDS)
+        return usual * random.uniform(0.7, 1.3)  # noqa: S311 jitter
+
+
+FOR_DAYS = Patience(attempts=53)
+"""About two days: for what depends on other machines, which somebody may have to see to first."""
+
+
 class LeaseLost(Exception):
     """Another worker has the job by now; what this one was about to commit has to be rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Which jobs a worker takes: those of the named actions, or with `is_others` all but those; and how patiently."""
+
+    actions: frozenset[str] = frozenset()
+    is_others: bool = True
+    patience: Patience = Patience()
+
+    def holds(self) -> ColumnElement[bool]:
+        """Return the condition on `Job`."""
+        return Job.action.not_in(self.actions) if self.is_others else Job.action.in_(self.actions)
+
+
+ALL_JOBS = Lane()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +93,7 @@ class Held:
     change_set_id: int | None
     resume: int
     done: int
+    patience: Patience = Patience()
 
 
 def enqueue(
@@ -93,10 +128,13 @@ def enqueue(
     return job.id
 
 
-def due(at: datetime) -> Due | None:
+def due(at: datetime, lane: Lane = ALL_JOBS) -> Due | None:
     """Return a job that may be taken: one whose worker died, else the one that has waited longest. Only reads."""
     left = select(JobLease.job_id, JobLease.lease).where(JobLease.leased_until <= at)
     waiting = select(Job.id, Job.lease).where(Job.state == State.WAITING, Job.not_before <= at)
+    if lane.actions or not lane.is_others:
+        left = left.join(Job, Job.id == JobLease.job_id).where(lane.holds())
+        waiting = waiting.where(lane.holds())
     either = union_all(
         select(left.order_by(JobLease.leased_until).limit(1).subquery()),
         select(waiting.order_by(Job.not_before, Job.id).limit(1).subquery()),
@@ -105,7 +143,7 @@ def due(at: datetime) -> Due | None:
     return max(found, key=lambda one: one.lease is not None, default=None)
 
 
-def claim(found: Due, at: datetime) -> Held | None:
+def claim(found: Due, at: datetime, patience: Patience = ALL_JOBS.patience) -> Held | None:
     """Take a job; None where another worker was faster, or it was tried so often that it is given up instead."""
     lease = secrets.token_hex(TOKEN_LENGTH // 2)
     if not (_take_waiting(found, lease, at) if found.lease is None else _take_over(found, lease, at)):
@@ -125,8 +163,9 @@ def claim(found: Due, at: datetime) -> Held | None:
         change_set_id=job.change_set_id,
         resume=job.resume,
         done=job.done,
+        patience=patience,
     )
-    if job.attempts > MOST_ATTEMPTS:
+    if job.attempts > patience.attempts:
         _leave(held, state=State.FAILED, error=str(DIED), finished_at=at)
         return None
     return held
@@ -214,11 +253,11 @@ def fail(held: Held, sentence: str, *, is_final: bool = False) -> bool:
     if is_cancel_asked:
         stop(held)
         return True
-    if is_final or attempts >= MOST_ATTEMPTS:
+    if is_final or attempts >= held.patience.attempts:
         _leave(held, state=State.FAILED, error=sentence, finished_at=at)
         return True
-    wait = FIRST_WAIT_SECONDS * WAIT_GROWTH ** (attempts - 1) * random.uniform(0.7, 1.3)  # noqa: S311 jitter
-    _leave(held, state=State.WAITING, error=sentence, not_before=at + timedelta(seconds=wait))
+    wait = timedelta(seconds=held.patience.wait_seconds(attempts))
+    _leave(held, state=State.WAITING, error=sentence, not_before=at + wait)
     return False
 
 

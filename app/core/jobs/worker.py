@@ -19,8 +19,8 @@ from app.core.database.diagnosis import Fault, diagnose, fault
 from app.core.database.engine import end_transaction
 from app.core.jobs import queue, schedules
 from app.core.jobs.job import State
-from app.core.jobs.queue import Held, LeaseLost
-from app.core.problems import Busy, OutcomeUnknown, Problem, Unavailable
+from app.core.jobs.queue import ALL_JOBS, Held, Lane, LeaseLost
+from app.core.problems import Passing, Problem, Unavailable
 
 POLL_SECONDS = 1.0
 # Three chances to renew a lease before it runs out.
@@ -46,17 +46,27 @@ def work(
     stopping: threading.Event,
     *,
     is_once: bool = False,
+    lane: Lane = ALL_JOBS,
 ) -> None:
     """Do jobs until `stopping` is set, or with `is_once` until nothing is due; then a database in trouble raises.
 
     An idle worker reads one row a second, writes nothing and leaves no transaction open.
     """
     seen: dict[str, str] = {}
+    repeat(app, lambda: _turn(app, do, write, wanted, seen, stopping, lane), stopping, is_once=is_once)
+
+
+def repeat(app: Flask, turn: Callable[[], bool], stopping: threading.Event, *, is_once: bool = False) -> None:
+    """Call `turn` in an application context again and again; when it finds nothing to do, a second later.
+
+    Ends when `stopping` is set, or with `is_once` when there is nothing more to do. Whatever goes wrong is told once
+    and tried again, ever more slowly, until it goes well; with `is_once` it is raised.
+    """
     failures = 0
     while not stopping.is_set():
         try:
             with app.app_context():
-                is_idle = not _turn(app, do, write, wanted, seen, stopping)
+                is_idle = not turn()
         except Exception as error:
             if is_once:
                 raise
@@ -81,12 +91,13 @@ def _turn(
     wanted: Sequence[schedules.Schedule],
     seen: dict[str, str],
     stopping: threading.Event,
+    lane: Lane,
 ) -> bool:
     """Do one job, if there is one; return whether there was."""
     schedules.add_begun(wanted, seen, write)
-    while found := queue.due(now()):
+    while found := queue.due(now(), lane):
         end_transaction()
-        held = write(partial(queue.claim, found, now()))
+        held = write(partial(queue.claim, found, now(), lane.patience))
         if held is not None:
             g.request_id = f"job-{held.id}"  # on every line of the log, and in the journal
             with _heartbeat(app, held, write):
@@ -115,7 +126,7 @@ def _do(held: Held, do: Do, write: Write, stopping: threading.Event) -> None:
 def _give_back(held: Held, error: Exception, write: Write) -> None:
     """Note that a try failed: a rule that says no says so again, but a crash or a lost connection may pass."""
     facts = {"job_id": held.id, "action": held.action}
-    is_passing = isinstance(error, Busy | Unavailable | OutcomeUnknown) or not isinstance(error, Problem)
+    is_passing = isinstance(error, Passing) or not isinstance(error, Problem)
     sentence = str(error if isinstance(error, Problem) else UNFORESEEN)
     with suppress(LeaseLost):
         is_given_up = write(lambda: queue.fail(held, sentence, is_final=not is_passing))

@@ -11,7 +11,7 @@ from app.changes.transaction import write
 from app.core import clock
 from app.core.jobs import queue
 from app.core.jobs.job import Job, JobLease
-from app.core.jobs.queue import Held
+from app.core.jobs.queue import ALL_JOBS, Held, Lane
 from app.extensions import db
 
 
@@ -20,19 +20,19 @@ def add(action: str = "nothing", /, **options: Any) -> int:
     return int(write(lambda: queue.enqueue(action, options.pop("arguments", {}), source="cli", **options)))
 
 
-def take(at: datetime | None = None) -> Held | None:
+def take(at: datetime | None = None, lane: Lane = ALL_JOBS) -> Held | None:
     """Take a job as a worker does; None where none is due."""
     at = at or clock.now()
-    while found := queue.due(at):
-        held: Held | None = write(lambda: queue.claim(found, at))
+    while found := queue.due(at, lane):
+        held: Held | None = write(lambda: queue.claim(found, at, lane.patience))
         if held is not None:
             return held
     return None
 
 
-def taken() -> Held:
+def taken(lane: Lane = ALL_JOBS) -> Held:
     """Take the job that has to be there."""
-    held = take()
+    held = take(lane=lane)
     assert held is not None
     return held
 

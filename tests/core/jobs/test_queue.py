@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.changes.transaction import write
 from app.core.jobs import queue
 from app.core.jobs.job import Job, State
-from app.core.jobs.queue import LeaseLost
+from app.core.jobs.queue import FOR_DAYS, Lane, LeaseLost
 from app.extensions import db
 from tests.clock import Clock
 from tests.core.jobs.queueing import add, leases, stored, take, taken
@@ -147,6 +147,34 @@ def test_failed_try_waits_longer_each_time_until_it_is_given_up(clock: Clock) ->
     assert (stored(job_id).state, stored(job_id).finished_at) == (State.FAILED, clock.moment)
     clock.move(days=1)
     assert take() is None
+
+
+def test_patient_lane_tries_for_about_two_days_at_least_each_hour_or_so(clock: Clock) -> None:
+    lane = Lane(frozenset({"nothing"}), is_others=False, patience=FOR_DAYS)
+    job_id, began = add(), clock.moment
+    waits = []
+    for _ in range(FOR_DAYS.attempts - 1):
+        assert not write(partial(queue.fail, taken(lane), "No."))
+        waits.append((stored(job_id).not_before - clock.moment).total_seconds())
+        assert take(lane=lane) is None
+        clock.moment = stored(job_id).not_before
+    for wait, usual in zip(waits, (5, 25, 125, 625, 3125, *[3600] * (FOR_DAYS.attempts - 6)), strict=True):
+        assert 0.7 * usual <= wait <= 1.3 * usual
+    assert timedelta(hours=36) < clock.moment - began < timedelta(hours=60)
+    assert write(partial(queue.fail, taken(lane), "No."))
+    assert (stored(job_id).state, stored(job_id).error) == (State.FAILED, "No.")
+    assert write(lambda: queue.retry(job_id))
+    assert not write(partial(queue.fail, taken(lane), "No."))
+
+
+def test_patient_lane_outlives_workers_that_die_and_the_other_does_not(clock: Clock) -> None:
+    patient = Lane(frozenset({"deliver"}), is_others=False, patience=FOR_DAYS)
+    add("deliver")
+    for _ in range(FOR_DAYS.attempts):
+        assert take(lane=patient) is not None
+        clock.move(minutes=1)
+    assert take(lane=patient) is None
+    assert set(db.session.scalars(select(Job.state))) == {State.FAILED}
 
 
 def test_step_that_succeeds_gives_the_job_all_its_tries_again(clock: Clock) -> None:
