@@ -20,6 +20,7 @@ from app.changes.journal import ChangeSet
 from app.changes.tracking import TRACKED, told_fields
 from app.core.problems import NotFound
 from app.core.values import row_id
+from app.reading import approvals, archive
 from app.reading import journal as reading
 from app.reading.differences import OF_ALL, OF_PEOPLE, group_of
 from app.reading.journal import Entry, Part
@@ -114,8 +115,10 @@ class JournalPanel(Panel):
             entry=shown_set(gate.actor(), part.entry, items),
             facts=self._facts(part.entry),
             part=part,
+            archived=archive.addresses(gate.actor(), set_id),
             list_url=self.get_url(".index_view"),
             undo_url=self._undo_url(part.entry),
+            approval=approvals.of_set(gate.actor(), set_id),
             **self._neighbours(part),
         )
 
