@@ -25,6 +25,7 @@ PUBLIC = {
     "web.home",
     "auth.login",
     "auth.sign_in_link",
+    "auth.forgot_password",
     "health.alive",
     "health.ready",
     "health.metrics",

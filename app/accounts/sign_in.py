@@ -1,9 +1,13 @@
-"""Ways in: by password, or once by a link that an administrator handed out."""
+"""Ways in: by password, or once by a link that an administrator handed out or that was sent by mail."""
 
 from __future__ import annotations
 
+import base64
+import hmac
+from collections.abc import Callable
 from datetime import timedelta
 
+from flask import current_app
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, select
 
@@ -17,6 +21,7 @@ from app.core.problems import Problem
 from app.extensions import db
 
 LINK_LIVES = timedelta(hours=48)
+RESET_LIVES = timedelta(hours=1)
 
 
 class SignInFailed(Problem):
@@ -28,7 +33,9 @@ class SignInFailed(Problem):
 class LinkFailed(Problem):
     """The link was used, replaced, or is too old."""
 
-    sentence = _l("This sign-in link doesn’t work any more. Ask an administrator for a new one.")
+    sentence = _l(
+        "This sign-in link doesn’t work any more. Have a new one sent to you, or ask an administrator for one."
+    )
 
 
 def with_password(email: str, password: str, address: str | None, agent: str | None) -> str:
@@ -55,9 +62,16 @@ def with_password(email: str, password: str, address: str | None, agent: str | N
     return write(begin)
 
 
-def new_link(user: User) -> str:
+def token_of(nonce: str) -> str:
+    """Return the token that belongs to a nonce: who reads the nonce somewhere can't make it without the secret key."""
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    made = hmac.digest(key, f"token of a sign-in link: {nonce}".encode(), "sha256")
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
+
+
+def new_link(user: User, token: str | None = None, lives: timedelta = LINK_LIVES) -> str:
     """Return the token of a one-time link, which replaces earlier ones; runs inside a write."""
-    at, token = now(), sessions.new_token()
+    at, token = now(), token or sessions.new_token()
     db.session.execute(
         delete(Credential).where(Credential.user_id == user.id, Credential.kind == CredentialKind.SIGN_IN_LINK)
     )
@@ -67,7 +81,7 @@ def new_link(user: User) -> str:
             kind=CredentialKind.SIGN_IN_LINK,
             token_hash=sessions.token_hash(token),
             created_at=at,
-            expires_at=at + LINK_LIVES,
+            expires_at=at + lives,
         )
     )
     return token
@@ -91,10 +105,13 @@ def owner_of_link(token: str) -> User:
     return found
 
 
-def with_link(token: str, address: str | None, agent: str | None) -> str:
+def with_link(
+    token: str, address: str | None, agent: str | None, also: Callable[[int], None] = lambda _user_id: None
+) -> str:
     """Use a link up and return the token of a new session; raise `LinkFailed`.
 
-    The old password and sessions end with it: who asked for a link has lost the one or suspects the other.
+    The old password and sessions end with it: who asked for a link has lost the one or suspects the other. `also` runs
+    in the same transaction, for the account that was signed in to.
     """
 
     def begin() -> str:
@@ -107,6 +124,7 @@ def with_link(token: str, address: str | None, agent: str | None) -> str:
         used.used_at = now()
         user.password_hash = None
         sessions.end_all(user.id)
+        also(user.id)
         return sessions.start(user, address, agent)
 
     return write(begin)

@@ -37,22 +37,38 @@ class Limit:
 
     free: int
     longest: timedelta
+    first: timedelta = timedelta(seconds=1)
 
     def wait(self, failures: int) -> timedelta:
-        """Return the wait after so many failures: 1, 2, 4 … seconds beyond the free ones."""
+        """Return the wait after so many failures: `first`, doubled with each one more beyond the free ones."""
         beyond = failures - self.free
-        return timedelta(0) if beyond <= 0 else min(timedelta(seconds=2 ** min(beyond - 1, 20)), self.longest)
+        return timedelta(0) if beyond <= 0 else min(self.first * 2 ** min(beyond - 1, 20), self.longest)
 
 
 # One person mistypes a few times; behind one address there may be a whole office.
 ACCOUNT = Limit(free=5, longest=timedelta(minutes=1))
 ADDRESS = Limit(free=30, longest=timedelta(minutes=5))
+# Each of these is a message in somebody's inbox, asked for by anybody.
+RESET_ACCOUNT = Limit(free=3, longest=timedelta(hours=1), first=timedelta(minutes=1))
+RESET_ADDRESS = Limit(free=20, longest=timedelta(hours=1), first=timedelta(minutes=1))
 
 
 def keys(email: str, address: str | None) -> dict[str, Limit]:
     """Return what this try counts against; addresses of accounts are hashed, so the table tells nobody who tried."""
-    account = hashlib.sha256(text.key(email).encode()).hexdigest()
-    return {f"account:{account}": ACCOUNT, f"address:{(address or '?')[:45]}": ADDRESS}
+    return {f"account:{_hashed(email)}": ACCOUNT, f"address:{_told(address)}": ADDRESS}
+
+
+def reset_keys(email: str, address: str | None) -> dict[str, Limit]:
+    """Return what asking for a new password counts against: not the same, who forgot theirs has tried some before."""
+    return {f"reset:{_hashed(email)}": RESET_ACCOUNT, f"reset-address:{_told(address)}": RESET_ADDRESS}
+
+
+def _hashed(email: str) -> str:
+    return hashlib.sha256(text.key(email).encode()).hexdigest()
+
+
+def _told(address: str | None) -> str:
+    return (address or "?")[:45]
 
 
 def count_try(limits: dict[str, Limit]) -> None:
@@ -98,8 +114,8 @@ def forget(limits: dict[str, Limit]) -> None:
 
 def erase(emails: Collection[str], addresses: Collection[str]) -> None:
     """Remove what was counted for these accounts and from these addresses; runs inside a write."""
-    counted = [key for email in emails for key, limit in keys(email, None).items() if limit is ACCOUNT]
-    counted += [key for address in addresses for key, limit in keys("", address).items() if limit is ADDRESS]
+    counted = [key for email in emails for key in (f"account:{_hashed(email)}", f"reset:{_hashed(email)}")]
+    counted += [key for at in addresses for key in (f"address:{_told(at)}", f"reset-address:{_told(at)}")]
     db.session.execute(delete(SignInThrottle).where(SignInThrottle.key.in_(counted)))
 
 

@@ -12,10 +12,12 @@ from sqlalchemy import delete, or_, select, update
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
 from app.accounts import passwords, sessions
-from app.accounts.administrators import refuse_last_administrator
+from app.accounts.administrators import active_administrators, refuse_last_administrator
 from app.accounts.models import AccessRole, ApiToken, Credential, Session, User
 from app.accounts.sign_in import new_link
+from app.actions.four_eyes.rules import is_in_force
 from app.actions.guard import loaded, merged, refuse_stale
+from app.actions.notices import Notice, notify
 from app.actions.registry import action
 from app.changes.tracking import KNOWINGLY
 from app.core.clock import now
@@ -67,8 +69,10 @@ def change_user(
         setattr(user, field, value)
     if changed.keys() & {"access_role_id", "is_active", "email", "employee_id"}:
         sessions.end_all(user.id)
-    if changed.keys() & {"is_active", "email"}:
+    if changed.keys() & {"access_role_id", "is_active", "email"}:  # a link handed out for less opens no more
         db.session.execute(delete(Credential).where(Credential.user_id == user.id))
+    if "access_role_id" in changed:
+        notify(Notice.ACCESS_CHANGED, user.id)
     return user.id
 
 
@@ -96,6 +100,14 @@ def make_sign_in_link(actor: Actor, user_id: int) -> str:
     user = loaded(User, user_id)
     if not user.is_active:
         raise Invalid({"": _l("This account is switched off. Switch it on first.")})
+    if actor.user_id not in (None, user.id) and user.id in active_administrators() and is_in_force():
+        # Whoever has the link is that administrator, and would be both of the four eyes.
+        words = _l(
+            "No link is made here for another administrator: they choose “Forgot your password?” on the sign-in page, "
+            "or whoever runs this installation makes one with “flask --app run sign-in-link”."
+        )
+        raise Invalid({"": words})
+    notify(Notice.SIGN_IN_LINK_MADE, user.id)
     return new_link(user)
 
 
@@ -114,6 +126,7 @@ def change_password(actor: Actor, current_password: str | None, new_password: st
     user.password_hash = passwords.hashed(new_password)
     db.session.execute(delete(Credential).where(Credential.user_id == user.id))
     sessions.end_all(user.id, but=actor.session_id)
+    notify(Notice.PASSWORD_CHANGED, user.id)
     return sessions.renew(actor.session_id) if actor.session_id is not None else None
 
 

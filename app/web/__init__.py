@@ -1,4 +1,4 @@
-"""Staff-facing pages: home, sign-in, dashboard, directory, a person, one's own account."""
+"""Staff-facing pages: home, sign-in, dashboard, directory, a person, one's own account; the archive."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from flask import Flask, request, request_started
 
 from app.access.gate import PUBLIC
 from app.actions.planned import catch_up
-from app.web import account, auth, directory, health, pages
+from app.web import account, archive, auth, directory, health, pages
 from app.web.menu import add_menu
 
 
@@ -24,4 +24,4 @@ def _catch_up(_app: Flask, **_more: Any) -> None:
         catch_up()
 
 
-__all__ = ["account", "auth", "directory", "health", "init_app", "pages"]
+__all__ = ["account", "archive", "auth", "directory", "health", "init_app", "pages"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, current_app, jsonify
@@ -10,11 +11,14 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from app.core import metrics
+from app.core import metrics, signs
 from app.core.database import schema
 from app.core.database.diagnosis import Fault, fault
+from app.core.database.engine import end_transaction
+from app.core.signs import Kind
 from app.core.version import VERSION
 from app.extensions import db
+from app.reading import backlog
 
 blueprint = Blueprint("health", __name__)
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
@@ -30,7 +34,9 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """Say whether requests can be served: 200, or 503 with the reason; what is only degraded does not count."""
-    checks = {**_database(), "cache": _cache(), "storage": _storage()}
+    database = _database()
+    has_signs = all(check["state"] == OK for check in database.values())
+    checks = {**database, "cache": _cache(), "storage": _storage(has_signs)}
     reasons = [check["reason"] for check in checks.values() if check["state"] == FAILED]
     if not reasons:
         return _no_store(jsonify(status="ready", checks=checks))
@@ -46,7 +52,7 @@ def numbers() -> Response:
         refused = current_app.response_class(_("This is for the monitoring of this installation.") + "\n", 403)
         refused.mimetype = "text/plain"
         return _no_store(refused)
-    return _no_store(current_app.response_class(metrics.exposition(), content_type=metrics.CONTENT_TYPE))
+    return _no_store(current_app.response_class(metrics.exposition(_gauges()), content_type=metrics.CONTENT_TYPE))
 
 
 def _no_store(response: Response) -> Response:
@@ -75,11 +81,29 @@ def _cache() -> Check:
     return {"state": "off"}
 
 
-def _storage() -> Check:
-    """Look whether the instance folder takes files; without it pages still work."""
-    if os.access(current_app.instance_path, os.W_OK | os.X_OK):
-        return {"state": OK}
-    return {"state": DEGRADED, "reason": _("The instance folder can’t be written.")}
+def _storage(has_signs: bool) -> Check:
+    """Look whether the instance folder takes files and the store did when it was last used; pages work without both.
+
+    The store's own words are not for strangers: they name hosts and folders.
+    """
+    if not os.access(current_app.instance_path, os.W_OK | os.X_OK):
+        return {"state": DEGRADED, "reason": _("The instance folder can’t be written.")}
+    if has_signs and any(sign.kind is Kind.STORAGE and not sign.is_good for sign in signs.signs()):
+        reason = _(
+            "The store did not take files when it was last used; the page “System” of the administration says why."
+        )
+        return {"state": DEGRADED, "reason": reason}
+    return {"state": OK}
+
+
+def _gauges() -> Mapping[str, float | Mapping[str, float]] | None:
+    """Return what waits; None where the database can't say, which is no reason to keep the other numbers back."""
+    try:
+        return backlog.gauges()
+    except SQLAlchemyError as error:
+        end_transaction()
+        current_app.logger.warning("the database tells no numbers (%s)", fault(error).value)
+        return None
 
 
 def _failed(reason: str) -> Check:

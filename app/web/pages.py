@@ -8,7 +8,7 @@ from flask import Blueprint, abort, jsonify, redirect, render_template, request,
 from werkzeug.wrappers import Response
 
 from app.access.gate import actor, actor_or_none, has_panels
-from app.reading import lookups
+from app.reading import approvals, lookups
 from app.reading.dashboard import dashboard as read_dashboard
 from app.web.cards import card, own_card
 
@@ -32,6 +32,7 @@ def dashboard() -> str:
         colleagues=[card(person) for person in found.colleagues],
         colleagues_url=url_for("web.directory", department=found.me.values["department_id"]) if found.me else None,
         joiners=[card(person, hired_on=person.hired_on) for person in found.joiners],
+        waiting=approvals.waiting(actor()) if has_panels(actor()) or approvals.sees_all(actor()) else None,
         anniversaries=[card(a.person, years=a.years, on=a.on) for a in found.anniversaries],
     )
 

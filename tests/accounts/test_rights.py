@@ -16,6 +16,9 @@ from app.accounts import sessions
 from app.accounts.administrators import administrators
 from app.accounts.models import AccessRole, Session, User
 from app.actions import Source, run
+from app.actions.four_eyes.rules import NAME as FOUR_EYES
+from app.changes.approvals import Switch
+from app.core.clock import now
 from app.core.problems import Forbidden, Invalid, NotFound
 from app.extensions import db
 from tests.sample import Sample, account, act
@@ -168,6 +171,7 @@ def test_of_two_administrators_who_remove_each_other_at_once_one_remains(app: Fl
     first = sample.users["administrator"]
     with app.app_context():
         second, staff = account("administrator", "second@sample.example"), role_id("staff")
+        write(lambda: db.session.add(Switch(name=FOUR_EYES, is_on=False, at=now())))  # which would ask a third
     pairs = ((first, second), (second, first))
     barrier, found = threading.Barrier(2), {}
 

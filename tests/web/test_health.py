@@ -3,14 +3,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask_migrate import downgrade
 from sqlalchemy import insert
 
+from app.core import signs
 from app.core.clock import now
 from app.core.database.schema import HEAD, SchemaState
+from app.core.signs import Kind
+from app.core.storage import storage
 from app.core.version import VERSION
 from app.extensions import db
 from tests.applications import application, migrate
@@ -119,6 +123,35 @@ def test_missing_instance_folder_is_degraded_but_ready(fresh_database_url: str, 
         assert answer.status_code == 200
         assert answer.json is not None
         assert answer.json["checks"]["storage"]["state"] == "degraded"
+
+
+def test_store_in_trouble_is_degraded_but_ready_and_its_own_words_are_not_for_strangers(app: Flask) -> None:
+    client = app.test_client()
+    with app.app_context():
+        signs.note(Kind.MAIL, "server", False, "mail.internal is away.")
+        signs.note(Kind.STORAGE, "archive", True)
+    assert client.get("/readyz").json["checks"]["storage"] == {"state": "ok"}
+    with app.app_context():
+        signs.note(Kind.STORAGE, "archive", False, "s3://secret-bucket is away.")
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json["status"] == "ready"
+    assert answer.json["checks"]["storage"]["state"] == "degraded"
+    assert "did not take files" in answer.json["checks"]["storage"]["reason"]
+    assert "secret-bucket" not in answer.text
+
+
+def test_readiness_asks_no_store(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: Any) -> None:
+        raise AssertionError("the store was asked")
+
+    with app.app_context():
+        store = storage()
+    for name in ("put", "open", "check", "names", "delete"):
+        monkeypatch.setattr(store, name, refuse)
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.headers["Server-Timing"].split('desc="')[1][0] == "2"
 
 
 def test_stranger_may_not_read_the_numbers(app: Flask) -> None:

@@ -26,14 +26,17 @@ def test_home_shows_strangers_the_way_in_and_the_others_on(eli, app):
     assert soup(eli.get("/")).select_one("main a[href='/dashboard']")
 
 
+EVERY_PANEL = ["HR home", "Employees", "Departments", "Roles", "Users", "Journal", "Approvals", "Jobs", "System"]
+
+
 @pytest.mark.parametrize(
     ("role", "panels"),
     [
         ("staff", []),
-        ("manager", ["HR home", "Employees", "Departments", "Roles"]),
-        ("hr", ["HR home", "Employees", "Departments", "Roles", "Journal"]),
-        ("auditor", ["HR home", "Employees", "Departments", "Roles", "Users", "Journal", "Jobs"]),
-        ("administrator", ["HR home", "Employees", "Departments", "Roles", "Users", "Journal", "Jobs"]),
+        ("manager", ["HR home", "Employees", "Departments", "Roles", "Approvals"]),
+        ("hr", ["HR home", "Employees", "Departments", "Roles", "Journal", "Approvals"]),
+        ("auditor", EVERY_PANEL),
+        ("administrator", EVERY_PANEL),
     ],
 )
 def test_menu_offers_what_opens_and_nothing_else(sample, browser, role, panels):

@@ -13,6 +13,7 @@ from app.access.grants import Action, Subject
 from app.accounts import sessions
 from app.accounts.administrators import administrators
 from app.accounts.models import AccessRole, Credential, GrantRow, User
+from app.actions.notices import Notice, notify
 from app.actions.undo.inverses import Inverse, Need, inverse
 from app.actions.undo.parts import Kind, Step
 from app.actions.undo.work import Row, Work
@@ -49,7 +50,9 @@ def _after(work: Work) -> None:
     """End the sessions of accounts that are not what they were; refuse to leave nobody who can administer accounts."""
     for row in work.of("users", Kind.SET_BACK):
         sessions.end_all(row.id)
-        if row.becomes("is_active") or row.becomes("email"):
+        if row.becomes("access_role_id"):
+            notify(Notice.ACCESS_CHANGED, row.id)
+        if any(row.becomes(field) for field in ("access_role_id", "is_active", "email")):
             db.session.execute(delete(Credential).where(Credential.user_id == row.id))
     for user_id in _holders(work):
         sessions.end_all(user_id)
