@@ -8,12 +8,16 @@ from app.actions import (
     employees,
     erasure,
     leaving,
+    notices,
     organisation,
+    passwords_forgotten,
     pay,
     planned,
     undo,
     work,
 )
+from app.actions.archive import restoring
+from app.actions.four_eyes import deciding, switching
 from app.actions.imports import writing
 from app.actions.registry import Outcome, Source, action, run
 
@@ -24,14 +28,19 @@ __all__ = [
     "action",
     "careers",
     "closing",
+    "deciding",
     "demo",
     "employees",
     "erasure",
     "leaving",
+    "notices",
     "organisation",
+    "passwords_forgotten",
     "pay",
     "planned",
+    "restoring",
     "run",
+    "switching",
     "undo",
     "work",
     "writing",

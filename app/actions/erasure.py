@@ -38,13 +38,13 @@ class Done:
 
 def erase(actor: Actor, source: Source, employee_id: int, *, is_deleting_copies: bool = False) -> Done:
     """Erase somebody, then what the database leaves beside its tables; the copies of it only when asked to."""
-    was_needed = run("erase_person", actor=actor, source=source, employee_id=employee_id).value
+    done = run("erase_person", actor=actor, source=source, employee_id=employee_id)
     if is_deleting_copies:
         remains.delete(remains.copies())
-    return Done(was_needed, erased.number_of(employee_id), remains.copies(), remains.empty_log())
+    return Done(done.value, erased.number_of(employee_id), remains.copies(), done.afterwards)
 
 
-@action("erase_person", needs=(Action.ADMINISTER, Subject.SYSTEM))
+@action("erase_person", needs=(Action.ADMINISTER, Subject.SYSTEM), after=remains.empty_log)
 def erase_person(actor: Actor, employee_id: int) -> bool:
     """Erase somebody, who leaves today if they still work here; return whether there was anything left to erase."""
     person = db.session.get(Employee, employee_id)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from app.access.actor import Actor, refreshed
 from app.access.grants import Action, Subject
 from app.actions.constraints import as_problem
-from app.changes.journal import Origin, record
+from app.actions.four_eyes import digest
+from app.actions.four_eyes.asking import Held, hold_back
+from app.actions.four_eyes.rules import Rule, rules_for
+from app.changes.journal import Origin, plain, record
 from app.changes.tracking import Change, recording
 from app.changes.transaction import write
 from app.core.logs import current_request_id
@@ -45,6 +48,7 @@ class Named:
 
     Large work is a list of smaller actions, each a transaction of its own: slices of the list of ids that the argument
     `over` holds, or what `steps(actor, **arguments)` returns. `is_always_told` leaves a trace even without a change.
+    `after` is called once it is committed, for what can't be done inside the transaction.
     """
 
     name: str
@@ -53,15 +57,29 @@ class Named:
     over: str | None = None
     steps: Steps | None = None
     is_always_told: bool = False
+    after: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an action gave back, the changes it made (or, as a preview, would make), and the set they stand in."""
+    """What an action gave back, the changes it made (or, as a preview, would make), and the set they stand in.
+
+    `waits_for` are the rules for which it would wait for a second administrator; `afterwards` is what `after` returned.
+    """
 
     value: Any
     changes: list[Change] = field(default_factory=list)
     change_set_id: int | None = None
+    waits_for: tuple[Rule, ...] = ()
+    afterwards: Any = None
+
+
+class _Waits(Exception):
+    """What was done has to be taken back, because somebody else has to agree first."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__()
 
 
 ACTIONS: dict[str, Named] = {}
@@ -74,6 +92,7 @@ def action(
     over: str | None = None,
     steps: Steps | None = None,
     is_always_told: bool = False,
+    after: Callable[[], Any] | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as an action.
 
@@ -84,7 +103,7 @@ def action(
     def register(function: Function) -> Function:
         if name in ACTIONS:
             raise ValueError(f"there are two actions called {name}")
-        ACTIONS[name] = Named(name, needs, function, over, steps, is_always_told)
+        ACTIONS[name] = Named(name, needs, function, over, steps, is_always_told, after)
         return function
 
     return register
@@ -101,6 +120,7 @@ def run(
     part_of: str | None = None,
     undoes: int | None = None,
     also: Callable[[int | None], None] | None = None,
+    is_weighed: bool = False,
     **arguments: Any,
 ) -> Outcome:
     """Do the named action for `actor` in one transaction, or with `preview` do it and take everything back.
@@ -109,42 +129,76 @@ def run(
     segment of the one `within` names. `also` runs last in the same transaction and gets the set's id. The rights are
     those of this moment, read inside the transaction. Raises `Forbidden`, `Invalid`, `NotFound`, `Conflict`, or what
     `write` raises; nothing was saved then, but for `OutcomeUnknown`.
+
+    What a rule of four eyes meets is not saved either: it raises `HeldBack`, unless `is_weighed` says that the larger
+    work it is a step of was looked at as a whole.
     """
     named = ACTIONS[name]
-    origin = _origin(part_of or name, actor, Source(source), reason, undoes, arguments)
+    origin = origin_of(part_of or name, actor, source, reason, undoes, arguments)
 
     def work() -> Outcome:
-        fresh = refreshed(actor)
-        if named.needs:
-            fresh.require(*named.needs)
-        with recording() as changes:
-            value = named.function(fresh, **arguments)
-            db.session.flush()
-        set_id = within
-        if preview and len({change.person_id or (change.entity, change.id) for change in changes}) > PREVIEW_ROWS:
-            words = _l(
-                "This would change more than %(count)s records, too many to show beforehand.", count=PREVIEW_ROWS
-            )
-            raise TooMany({"": words})
-        if not preview:
-            if changes or named.is_always_told:
-                set_id = record(origin, changes, within)
-            if also:
-                also(set_id)
-        return Outcome(value, changes, set_id)
+        outcome = perform(named, actor, origin, arguments, preview=preview, within=within, is_weighed=is_weighed)
+        if outcome.waits_for and not preview:
+            raise _Waits(outcome)
+        if also:
+            also(outcome.change_set_id)
+        return outcome
 
     try:
-        return write(work, keep=not preview)
+        outcome = write(work, keep=not preview)
     except IntegrityError as error:
         raise as_problem(error) from error
+    except _Waits as waits:
+        changes = waits.outcome.changes
+        held = Held(waits.outcome.waits_for, records(changes), digest.of_changes(changes))
+        raise hold_back(origin, as_json(arguments), held) from None
+    return outcome if preview else finished(named, outcome)
 
 
-def _origin(
+def perform(
+    named: Named,
+    actor: Actor,
+    origin: Origin,
+    arguments: Mapping[str, Any],
+    *,
+    preview: bool = False,
+    within: int | None = None,
+    is_weighed: bool = False,
+) -> Outcome:
+    """Do an action inside a write and record what it changed, unless it is a preview, or a rule makes it wait."""
+    fresh = refreshed(actor)
+    if named.needs:
+        fresh.require(*named.needs)
+    with recording() as changes:
+        value = named.function(fresh, **arguments)
+        db.session.flush()
+    if preview and records(changes) > PREVIEW_ROWS:
+        words = _l("This would change more than %(count)s records, too many to show beforehand.", count=PREVIEW_ROWS)
+        raise TooMany({"": words})
+    waits_for = () if is_weighed else rules_for(fresh, named, changes)
+    if preview or waits_for:
+        return Outcome(value, changes, within, waits_for)
+    is_told = bool(changes) or named.is_always_told
+    return Outcome(value, changes, record(origin, changes, within) if is_told else within)
+
+
+def finished(named: Named, outcome: Outcome) -> Outcome:
+    """Do what comes after an action's COMMIT."""
+    return replace(outcome, afterwards=named.after()) if named.after else outcome
+
+
+def records(changes: list[Change]) -> int:
+    """Return how many people, or other records, are changed."""
+    return len({change.person_id or (change.entity, change.id) for change in changes})
+
+
+def origin_of(
     name: str, actor: Actor, source: Source, reason: str | None, undoes: int | None, arguments: dict[str, Any]
 ) -> Origin:
+    """Return what the journal tells about an action of this request."""
     return Origin(
         action=name,
-        source=source,
+        source=Source(source),
         actor_id=actor.user_id,
         session_id=actor.session_id,
         arguments=arguments,
@@ -153,3 +207,12 @@ def _origin(
         address=request.remote_addr if has_request_context() else None,
         undoes_id=undoes,
     )
+
+
+def as_json(value: Any) -> Any:
+    """Return arguments as JSON has them, which an action takes as well."""
+    if isinstance(value, Mapping):
+        return {str(name): as_json(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_json(one) for one in value]
+    return plain(value)

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from flask import Flask
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
 
 from app.access.actor import Actor, by_user, operator, refreshed
 from app.access.grants import Action, Subject
-from app.actions.registry import ACTIONS, Named, Outcome, Source, action, run
-from app.changes.journal import plain
+from app.actions.deliveries import DELIVERIES
+from app.actions.four_eyes import asking, digest
+from app.actions.four_eyes.rules import Rule, is_in_force
+from app.actions.registry import ACTIONS, Named, Outcome, Source, action, as_json, origin_of, records, run
+from app.changes.journal import Segment
 from app.changes.transaction import write
 from app.core.chunks import chunks
 from app.core.clock import now
 from app.core.jobs import queue, worker
 from app.core.jobs.job import Job, State
-from app.core.jobs.queue import Held
+from app.core.jobs.queue import Held, Lane
 from app.core.jobs.schedules import Every, Schedule
-from app.core.problems import Forbidden, Invalid, NotFound
+from app.core.problems import Forbidden, Invalid, NotFound, TooMany
 from app.extensions import db
 
 STEP_ROWS = 1000
 SCHEDULES = [
     Schedule("take_effect", Every.DAY, "take_effect"),
     Schedule("clean_up_jobs", Every.DAY, "clean_up_jobs"),
+    Schedule("expire_approvals", Every.HOUR, "expire_approvals"),
 ]
 """What the system does by itself, in no particular order."""
 
@@ -47,15 +53,17 @@ def start(
     """Have the named action done by a worker; return the id of the job, which its page tells the progress of.
 
     The arguments become JSON, so the action gets days and decimals as text. Raises `Forbidden` without the right that
-    the action takes at the least; each step asks again, with the rights of that moment.
+    the action takes at the least; each step asks again, with the rights of that moment. Raises `HeldBack` where it has
+    to wait for a second administrator.
     """
     source = Source(source)
+    _weigh(name, actor, source, reason, undoes, arguments)
 
     def work() -> int:
         fresh = _entitled(actor, ACTIONS[name])
         return queue.enqueue(
             name,
-            _as_json(arguments),
+            as_json(arguments),
             source=source,
             actor_id=fresh.user_id,
             session_id=fresh.session_id,
@@ -64,6 +72,37 @@ def start(
         )
 
     return write(work)
+
+
+def _weigh(
+    name: str, actor: Actor, source: Source, reason: str | None, undoes: int | None, arguments: dict[str, Any]
+) -> None:
+    """Raise `HeldBack` where large work has to wait for a second administrator, before there is a job.
+
+    It is weighed here as a whole, and its steps are not weighed again: whoever looks at it wants to see all of it, a
+    job that is held back in the middle would be half done, and of steps of under 200 rows each none would ever wait.
+    What can be tried is tried, and judged by all rules. What can't is more than 200 rows anyway; it waits with the
+    digest of its steps, so that it can still be told when it would be about others.
+    """
+    if actor.user_id is None or not is_in_force():
+        return
+    steps = steps_of(name, actor, arguments)
+    origin = origin_of(name, actor, source, reason, undoes, arguments)
+    rows = max(rows_of(steps), _rows_undone(undoes))
+    held = asking.Held((Rule.ROWS,), rows, digest.of_steps(steps))
+    if rows <= STEP_ROWS:
+        with suppress(TooMany):
+            tried = run(name, actor=actor, source=source, undoes=undoes, preview=True, **arguments)
+            if not tried.waits_for:
+                return
+            held = asking.Held(tried.waits_for, records(tried.changes), digest.of_changes(tried.changes))
+    raise asking.hold_back(origin, as_json(arguments), held)
+
+
+def _rows_undone(change_set_id: int | None) -> int:
+    """Return how many rows a change set holds, of which the undo of a large one is about as many."""
+    rows = select(func.sum(Segment.count)).where(Segment.change_set_id == change_set_id)
+    return int(db.session.execute(rows).scalar() or 0) if change_set_id is not None else 0
 
 
 def run_or_start(
@@ -76,9 +115,7 @@ def run_or_start(
     **arguments: Any,
 ) -> Outcome | int:
     """Do the named action at once where it is at most a thousand rows; else have a worker do it, and return the job."""
-    named = ACTIONS[name]
-    steps = _steps(named, _entitled(actor, named), arguments)
-    if sum(map(_size, steps)) > STEP_ROWS:
+    if rows_of(steps_of(name, actor, arguments)) > STEP_ROWS:
         return start(name, actor=actor, source=source, reason=reason, undoes=undoes, **arguments)
     return run(name, actor=actor, source=source, reason=reason, undoes=undoes, **arguments)
 
@@ -107,6 +144,7 @@ def do(job: Held, is_stopping: Callable[[], bool]) -> State:
             within=change_set_id,
             part_of=job.action,
             also=partial(queue.advance, job, place + 1, done),
+            is_weighed=True,
             **arguments,
         )
         change_set_id = outcome.change_set_id
@@ -115,7 +153,7 @@ def do(job: Held, is_stopping: Callable[[], bool]) -> State:
 
 def do_jobs(app: Flask, stopping: threading.Event, *, is_once: bool = False) -> None:
     """Do jobs until `stopping` is set, or with `is_once` until none is due."""
-    worker.work(app, do, write, SCHEDULES, stopping, is_once=is_once)
+    worker.work(app, do, write, SCHEDULES, stopping, is_once=is_once, lane=Lane(frozenset(DELIVERIES)))
 
 
 @action("cancel_job", needs=None)
@@ -181,13 +219,20 @@ def _actor(job: Held) -> Actor:
 
 def _plan(job: Held) -> list[Step]:
     """Compute what a job consists of, and keep it: the rows that it goes by may be others after its first step."""
-    named = ACTIONS[job.action]
-    actor = _actor(job)
-    if named.needs:
-        actor.require(*named.needs)
-    steps = [(name, _as_json(arguments)) for name, arguments in _steps(named, actor, job.arguments)]
-    write(partial(queue.plan, job, steps, sum(map(_size, steps))))
+    steps = steps_of(job.action, _actor(job), job.arguments)
+    write(partial(queue.plan, job, steps, rows_of(steps)))
     return steps
+
+
+def steps_of(name: str, actor: Actor, arguments: Mapping[str, Any]) -> list[Step]:
+    """Return what large work consists of, as JSON has it; raise `Forbidden` without the right it takes at the least."""
+    named = ACTIONS[name]
+    return [(step, as_json(given)) for step, given in _steps(named, _entitled(actor, named), arguments)]
+
+
+def rows_of(steps: Sequence[Step]) -> int:
+    """Return of how many people or rows large work is."""
+    return sum(map(_size, steps))
 
 
 def _steps(named: Named, actor: Actor, arguments: Mapping[str, Any]) -> list[Step]:
@@ -208,11 +253,3 @@ def _size(step: Step) -> int:
     name, arguments = step
     over = ACTIONS[name].over
     return len(arguments[over]) if over else 1
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _as_json(one) for name, one in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_as_json(one) for one in value]
-    return plain(value)

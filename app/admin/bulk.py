@@ -23,6 +23,7 @@ from app import actions
 from app.access import gate
 from app.access.grants import Action, Subject
 from app.actions import work
+from app.admin.approvals import of_many
 from app.admin.selection import FIRST, MOST, MOST_IDS, Selection, address, chosen, joined, parsed
 from app.changes.journal import REASON_LENGTH
 from app.changes.tracking import Change, Operation
@@ -30,6 +31,7 @@ from app.core.problems import Invalid, Sentence, TooMany
 from app.reading.paging import Page
 from app.ui.differences import described
 from app.ui.forms import Form
+from app.ui.labels import because
 
 if TYPE_CHECKING:
     from app.admin.listing import Asked
@@ -206,7 +208,8 @@ def _emptied(panel: Panel, action: BulkAction, form: BulkForm) -> Any:
 
 def _answer(panel: Panel, action: BulkAction, form: BulkForm, selection: Selection, is_confirmed: bool) -> Any:
     """Show what would change; do it when just that was shown before and is confirmed now."""
-    changes, is_sample = _tried(action, form, selection)
+    tried, is_sample = _tried(action, form, selection)
+    changes = tried.changes
     seen = _mark(changes)
     if is_confirmed and not selection.notices and request.form.get("seen") == seen:
         return _do(panel, action, form, selection.ids)
@@ -220,26 +223,27 @@ def _answer(panel: Panel, action: BulkAction, form: BulkForm, selection: Selecti
         "items": described(gate.actor(), changes),
         "changed": panel.counted(_count(changes)),
         "is_sample": is_sample,
+        "waits": because(of_many() if is_sample else tried.waits_for),
         "seen": seen,
     }
     return panel.render("admin/bulk_preview.html", **context), 409 if is_confirmed else 200
 
 
-def _tried(action: BulkAction, form: BulkForm, selection: Selection) -> tuple[list[Change], bool]:
-    """Return what would change, and whether that is only what the first few would.
+def _tried(action: BulkAction, form: BulkForm, selection: Selection) -> tuple[actions.Outcome, bool]:
+    """Return what it would do, and whether that is only what it would to the first few.
 
     The first few of a long selection are tried all the same, so that what is wrong in the form shows before any work.
     """
     arguments = action.arguments(form)
 
-    def changes(ids: list[int]) -> list[Change]:
-        tried = arguments | {action.ids: ids}
-        return actions.run(action.name, actor=gate.actor(), source=actions.Source.PANEL, preview=True, **tried).changes
+    def tried(ids: list[int]) -> actions.Outcome:
+        of_these = arguments | {action.ids: ids}
+        return actions.run(action.name, actor=gate.actor(), source=actions.Source.PANEL, preview=True, **of_these)
 
     if not selection.is_long:
         with suppress(TooMany):
-            return changes(selection.ids), False
-    return changes(selection.ids[:FIRST]), True
+            return tried(selection.ids), False
+    return tried(selection.ids[:FIRST]), True
 
 
 def _do(panel: Panel, action: BulkAction, form: BulkForm, ids: list[int]) -> Any:

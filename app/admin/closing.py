@@ -12,12 +12,14 @@ from wtforms import HiddenField, TextAreaField
 
 from app import actions
 from app.access import gate
+from app.admin.approvals import of_many
 from app.changes.journal import REASON_LENGTH
 from app.core.problems import Conflict, Invalid
 from app.reading import lookups
 from app.reading import organisation as reading
 from app.reading.organisation import Inside
 from app.ui.forms import Form
+from app.ui.labels import because
 
 if TYPE_CHECKING:
     from app.admin.declarations import Entry
@@ -66,6 +68,7 @@ class Preview:
     people: list[tuple[int, str]]
     others: int
     is_job: bool
+    waits: str
 
 
 def page(panel: OrganisationPanel, verb: str, entry: Entry, form: EndingForm) -> Any:
@@ -96,11 +99,12 @@ def _preview(ending: Ending, form: EndingForm) -> Preview:
     actor, arguments, inside = gate.actor(), ending.arguments(form), ending.inside
     is_job = len(actions.closing.steps(ending.action, actor, arguments)) > 1
     is_closed = True  # where so many are inside, somebody has been for longer than today
+    waits_for = of_many()
     if inside.count <= TRIED:
         tried = actions.run(ending.action, actor=actor, source=actions.Source.PANEL, preview=True, **arguments)
-        is_closed = tried.value
+        is_closed, waits_for = tried.value, tried.waits_for
     sentences = ending.panel.ending_told(ending.verb, ending.entry, inside, _target(ending, arguments), is_closed)
-    return Preview(sentences, inside.people, inside.count - len(inside.people), is_job)
+    return Preview(sentences, inside.people, inside.count - len(inside.people), is_job, because(waits_for))
 
 
 def _do(ending: Ending, form: EndingForm) -> Any:

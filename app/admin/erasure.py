@@ -19,6 +19,7 @@ from app.core.problems import Invalid
 from app.reading import holdings as reading
 from app.reading.holdings import HEADINGS, Fate, Holdings
 from app.ui import forms
+from app.ui.labels import because
 
 if TYPE_CHECKING:
     from app.admin.panel import Panel
@@ -58,7 +59,7 @@ def page(panel: Panel) -> Any:
     if found.erased:
         return redirect(back, 303)
     form = EraseForm()
-    obstacle = None if form.is_submitted() else _obstacle(entry.id)
+    obstacle, waits = (None, "") if form.is_submitted() else _tried(entry.id)
     if form.validate_on_submit():
         if text.key(form["number"].data or "") != text.key(found.number):
             form["number"].errors = [_("This is not the number of %(name)s.", name=found.name)]
@@ -75,20 +76,21 @@ def page(panel: Panel) -> Any:
         "number": found.number,
         "parts": [(HEADINGS[fate], words) for fate in Fate if (words := found.of(fate))],
         "obstacle": obstacle,
+        "waits": waits,
         "cancel_url": back,
     }
     return panel.render("admin/erase.html", form=form, **context), 422 if form.errors else 200
 
 
-def _obstacle(employee_id: int) -> str | None:
-    """Return why the erasure would be refused now; it is tried and taken back."""
+def _tried(employee_id: int) -> tuple[str | None, str]:
+    """Return why the erasure would be refused now, and else why it would wait; it is tried and taken back."""
     try:
-        actions.run(
+        tried = actions.run(
             "erase_person", actor=gate.actor(), source=actions.Source.PANEL, preview=True, employee_id=employee_id
         )
     except Invalid as invalid:
-        return str(invalid)
-    return None
+        return str(invalid), ""
+    return None, because(tried.waits_for)
 
 
 def _tell(found: Holdings, done: Done) -> None:

@@ -16,6 +16,7 @@ from app import actions
 from app.access import gate
 from app.actions import work
 from app.actions.undo import Plan, Refused, State, Unit, check_set, is_large, mark, plan
+from app.admin.approvals import of_many
 from app.admin.history import shown_set
 from app.changes.journal import REASON_LENGTH
 from app.core.problems import Invalid, NotFound
@@ -24,6 +25,7 @@ from app.reading import journal as reading
 from app.reading.journal_rights import WITHIN
 from app.ui.differences import Item, Line, described, described_each
 from app.ui.forms import Form
+from app.ui.labels import because
 from app.ui.undo import label
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ def page(panel: Panel) -> Any:
         "back_url": panel.get_url(".details_view", id=set_id),
         "obstacle": None,
         "is_large": is_large(set_id),
+        "waits": "",
         "records": [],
     }
     try:
@@ -118,6 +121,8 @@ def page(panel: Panel) -> Any:
         if not isinstance(answer, dict):
             return answer
         context |= answer
+    else:
+        context["waits"] = because(of_many())
     return panel.render("admin/undo.html", form=form, **context), 422 if form.errors else status
 
 
@@ -146,7 +151,7 @@ def _answer(form: UndoForm, found: Plan) -> tuple[Any, int]:
     """Undo what was ticked, where it is as it was shown; else return what the page shows, and its status."""
     units = _visible(found)
     seen = mark(unit for unit, _ in units)
-    reasons: dict[str, str] | None = None
+    tried: tuple[dict[str, str], str] | None = None
     ticked: set[str] | None = None
     status = 200
     if form.is_submitted():
@@ -156,8 +161,8 @@ def _answer(form: UndoForm, found: Plan) -> tuple[Any, int]:
             status = 409
         elif not form.errors:
             if len(units) > MOST:
-                reasons = _tried(found.change_set_id)
-                shown = {*request.form.getlist("shown"), *reasons}
+                tried = _tried(found.change_set_id)
+                shown = {*request.form.getlist("shown"), *tried[0]}
                 ticked |= {unit.key for unit, _ in units if unit.state is State.CLEAN and unit.key not in shown}
             try:
                 return _undo(found.change_set_id, [unit for unit, _ in units if unit.key in ticked], form), 303
@@ -166,12 +171,12 @@ def _answer(form: UndoForm, found: Plan) -> tuple[Any, int]:
                 form.add_errors(refused)
             except Invalid as invalid:
                 form.add_errors(invalid)
-    if reasons is None:
-        reasons = _tried(found.change_set_id)
+    reasons, waits = tried or _tried(found.change_set_id)
     records = _records(units, reasons, ticked)
     shown_units = [unit for record in records for unit in record.units]
     return {
         "records": records,
+        "waits": waits,
         "mark": seen,
         "done": len(found.of(State.DONE)),
         "hidden": len(found.units) - len(units) - len(found.of(State.DONE)),
@@ -197,22 +202,22 @@ def _undo(set_id: int, chosen: Sequence[Unit], form: UndoForm) -> Any:
     return redirect(url_for("journal.details_view", id=outcome.change_set_id or set_id), 303)
 
 
-def _tried(set_id: int) -> dict[str, str]:
-    """Return which units a rule forbids to undo, with why: it is tried and taken back."""
+def _tried(set_id: int) -> tuple[dict[str, str], str]:
+    """Return which units a rule forbids to undo, and why, and why the others would wait: it is tried and taken back."""
     try:
-        done = actions.run(
+        outcome = actions.run(
             "undo",
             actor=gate.actor(),
             source=actions.Source.PANEL,
             preview=True,
             change_set_id=set_id,
             leave_out=True,
-        ).value
+        )
     except Refused as refused:
-        return {key: str(sentence) for key, sentence in refused.reasons.items()}
+        return {key: str(sentence) for key, sentence in refused.reasons.items()}, ""
     except Invalid:
-        return {}
-    return {unit.key: str(why) for unit, why in done.left_out}
+        return {}, ""
+    return {unit.key: str(why) for unit, why in outcome.value.left_out}, because(outcome.waits_for)
 
 
 def _visible(found: Plan) -> list[tuple[Unit, tuple[Item, Item | None]]]:

@@ -16,6 +16,7 @@ from app.access import gate
 from app.access.grants import Action, Subject
 from app.accounts.models import User
 from app.accounts.sign_in import LINK_LIVES
+from app.actions.four_eyes.rules import is_in_force
 from app.admin.declarations import Cell, Column, Entry, ExtraAction, Filter, cell
 from app.admin.listing import Asked
 from app.admin.panel import Panel
@@ -47,6 +48,13 @@ class UserForm(forms.RecordForm):
     access_role_id = SelectField(LABELS["access_role_id"], choices=_choices, validate_choice=False)
     employee_id = forms.lookup("employee_id", "employee")
     is_active = BooleanField(LABELS["is_active"])
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if is_in_force():
+            self["access_role_id"].description = _(
+                "Where this hands out the right to administer accounts, it waits for a second administrator."
+            )
 
 
 class EndUserForm(forms.Form):

@@ -4,6 +4,7 @@ from flask import Flask
 
 from app.commands.check import check
 from app.commands.demo import seed_demo
+from app.commands.four_eyes import four_eyes
 from app.commands.journal import journal
 from app.commands.people import people
 from app.commands.serve import serve
@@ -13,5 +14,16 @@ from app.commands.worker import worker
 
 def init_app(app: Flask) -> None:
     """Add our commands to `app`."""
-    for command in (check, create_admin, create_user, journal, people, seed_demo, serve, sign_in_link, worker):
+    for command in (
+        check,
+        create_admin,
+        create_user,
+        four_eyes,
+        journal,
+        people,
+        seed_demo,
+        serve,
+        sign_in_link,
+        worker,
+    ):
         app.cli.add_command(command)

@@ -70,7 +70,7 @@ def init_context(app: Flask) -> None:
     """Give all templates of `app` their common names."""
     app.extensions["menu"] = []
     app.jinja_env.globals.update(asset=asset, get_locale=get_locale)
-    app.jinja_env.filters["shown"] = labels.shown
+    app.jinja_env.filters.update(shown=labels.shown, action_words=labels.action)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: _common(app))
 

@@ -153,6 +153,8 @@ def _table(part: Difference) -> str:
 def _name(part: Difference) -> str:
     if part.entity == "grants":
         return _("Right of an access role")
+    if part.entity == "change_sets":
+        return _("Change %(number)s", number=part.id)
     if part.entity in OF_PEOPLE and part.number == number_of(part.person_id or 0):
         return _("An erased person")
     if part.name:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, flash, g, redirect, request, url_for
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
@@ -45,9 +46,7 @@ STATUS: dict[type[problems.Problem], int] = {
     problems.NotFound: 404,
     problems.Forbidden: 403,
     problems.Conflict: 409,
-    problems.Busy: 503,
-    problems.Unavailable: 503,
-    problems.OutcomeUnknown: 503,
+    problems.Passing: 503,
 }
 
 
@@ -57,6 +56,7 @@ def init_errors(app: Flask) -> None:
         app.register_error_handler(code, _http)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(problems.Problem, _problem)
+    app.register_error_handler(problems.HeldBack, _held_back)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(PoolTimeout, _full)
     app.register_error_handler(Exception, _unforeseen)
@@ -96,12 +96,18 @@ def _csrf(error: CSRFError) -> Any:
 
 
 def _problem(problem: problems.Problem) -> Any:
-    status = STATUS.get(type(problem), 400)
+    status = next((STATUS[kind] for kind in type(problem).__mro__ if kind in STATUS), 400)
     if status == 503:
         log.error("the database is in trouble", exc_info=problem)
     elif status == 403:
         log.warning("refused", extra={"path": request.path})
     return error_page(status, str(problem) if status in (400, 503) else None)
+
+
+def _held_back(held: problems.HeldBack) -> Any:
+    """Lead to where it waits, from whatever page it was asked for: what was typed waits there, too."""
+    flash(_("Nothing was changed yet: this waits for a second administrator."), "info")
+    return redirect(url_for("approvals.details_view", id=held.approval_id), 303)
 
 
 def _database(error: DBAPIError) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +12,7 @@ from flask_babel import format_currency, format_date, format_datetime, format_de
 from flask_babel import lazy_gettext as _l
 
 from app.access.grants import Action, Scope, Subject
+from app.actions.four_eyes.rules import MOST_DELETED, MOST_ROWS, Rule
 from app.core.problems import Sentence
 from app.people.employee import EmploymentType, Status
 from app.people.history import PayPeriod
@@ -120,6 +122,7 @@ ENTITIES: dict[str, Sentence] = {
     "users": _l("User"),
     "access_roles": _l("Access role"),
     "grants": _l("Right"),
+    "change_sets": _l("Reason of a change"),
 }
 """The tables whose rows are told of in the journal, as one of their records is called."""
 
@@ -161,6 +164,8 @@ ACTIONS: dict[str, Sentence] = {
     "change_user": _l("User changed"),
     "delete_user": _l("Account ended"),
     "make_sign_in_link": _l("Sign-in link made"),
+    "ask_for_reset": _l("New password asked for"),
+    "send_mail": _l("Message sent"),
     "change_password": _l("Password changed"),
     "end_session": _l("Session ended"),
     "note_looked": _l("Changes marked as seen"),
@@ -175,8 +180,30 @@ ACTIONS: dict[str, Sentence] = {
     "retry_job": _l("Background work tried again"),
     "remove_jobs": _l("Background work removed"),
     "clean_up_jobs": _l("Old background work removed"),
+    "note_restore": _l("An older backup put back"),
+    "ask_approval": _l("Approval asked for"),
+    "approve": _l("Approved"),
+    "refuse_approval": _l("Refused"),
+    "withdraw_approval": _l("Request withdrawn"),
+    "expire_approvals": _l("Requests expired"),
+    "switch_four_eyes": _l("Four eyes switched on or off"),
 }
 """What each action did, for the journal; "opening" is what was there before it, "import" a staff list as a whole."""
+
+RULES: dict[str, tuple[Sentence, Sentence]] = {
+    Rule.ADMINISTRATION: (_l("Administration"), _l("it changes who may hand out access")),
+    Rule.DELETION: (
+        _l("Deletion"),
+        _l("one account deletes more than %(count)s people within an hour", count=MOST_DELETED),
+    ),
+    Rule.ERASURE: (_l("Erasure"), _l("it erases a person for good")),
+    Rule.ROWS: (
+        _l("Many entries"),
+        _l("one account changes more than %(count)s entries within an hour", count=MOST_ROWS),
+    ),
+    Rule.SWITCH: (_l("Four eyes off"), _l("it switches the approvals off")),
+}
+"""What makes an action wait for a second administrator: in a word, and after “because”."""
 
 SOURCES: dict[str, Sentence] = {
     "panel": _l("Panel"),
@@ -221,6 +248,12 @@ def shown(value: Any) -> str:
 def action(name: str) -> str:
     """Return what an action did; one of another version of the code is called as its name has it."""
     return str(ACTIONS.get(name, name.replace("_", " ").capitalize()))
+
+
+def because(rules: Iterable[str]) -> str:
+    """Return why something waits for a second administrator, to stand after “because”; "" where it doesn't."""
+    *others, last = [str(RULES[rule][1]) if rule in RULES else rule for rule in rules] or [""]
+    return str(_l("%(these)s, and %(last)s", these=", ".join(others), last=last)) if others else last
 
 
 def money(amount: Decimal | None, currency: str | None, period: StrEnum | None = None) -> str:

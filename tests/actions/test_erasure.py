@@ -17,8 +17,9 @@ from app.actions import Source
 from app.actions.erasure import erase
 from app.changes.journal import ChangeRow, ChangeSet, Segment
 from app.changes.opening import open_journal
-from app.changes.replay import compare, replayed, verify
+from app.changes.replay import compare, replayed
 from app.changes.tracking import Operation
+from app.changes.verification import verify
 from app.core.clock import today
 from app.core.jobs.job import Job, State
 from app.core.problems import Forbidden, Invalid

@@ -222,3 +222,20 @@ def test_number_is_given_once_however_many_ask_at_once(app):
     assert [type(r) for r in results].count(int) == 1, results
     refused = [r for r in results if isinstance(r, Invalid)]
     assert [list(r.errors) for r in refused] == [["number"]] * 3, results
+
+
+def test_what_comes_after_the_commit_is_done_once_it_is_there(named):
+    seen = []
+
+    @named("later", needs=None, after=lambda: seen.append(db.session.scalar(select(func.count(Employee.id)))) or "done")
+    def later(actor, number):
+        db.session.add(Employee(number=number, first_name="X", hired_on=date(2020, 1, 1)))
+
+    def do(number, **options):
+        return run("later", actor=operator(), source=Source.CLI, number=number, **options)
+
+    assert (do("1", preview=True).afterwards, seen) == (None, [])
+    assert (do("1").afterwards, seen) == ("done", [1])
+    with pytest.raises(Invalid):
+        do("1")
+    assert seen == [1]

@@ -123,6 +123,7 @@ def test_database_holds_what_was_planned():
         ]
 
 
+@pytest.mark.once
 def test_departments_have_parents_and_leads_who_work_there():
     demo.seed(120, 1)
     departments = db.session.scalars(select(Department)).all()
@@ -140,6 +141,7 @@ def test_second_run_changes_nothing():
     assert everything() == before
 
 
+@pytest.mark.once
 def test_second_run_respects_what_was_renamed_and_closed_meanwhile():
     demo.seed(120, 1)
     departments = {d.code: d for d in db.session.scalars(select(Department))}
@@ -153,6 +155,7 @@ def test_second_run_respects_what_was_renamed_and_closed_meanwhile():
     assert everything() == before
 
 
+@pytest.mark.once
 def test_larger_number_uses_departments_that_were_renamed_meanwhile():
     demo.seed(120, 1)
     technology = db.session.scalars(select(Department).where(Department.code == "TEC")).one()
@@ -162,6 +165,7 @@ def test_larger_number_uses_departments_that_were_renamed_meanwhile():
     assert db.session.scalar(select(func.count()).where(Department.name_key == "technology")) == 0
 
 
+@pytest.mark.once
 def test_smaller_number_changes_nothing():
     demo.seed(120, 1)
     before = everything()
@@ -169,11 +173,13 @@ def test_smaller_number_changes_nothing():
     assert everything()["employees"] == before["employees"]
 
 
+@pytest.mark.once
 def test_nobody_wanted_is_nobody_added():
     assert demo.seed(0, 1) == demo.Seeded(0, 0, 0, 0)
     assert counts()["employees"] == 0
 
 
+@pytest.mark.once
 def test_larger_number_adds_the_missing_people_and_keeps_the_others():
     demo.seed(60, 1)
     before = {number: (e.first_name, e.email, e.manager_id, e.version) for number, e in everybody().items()}
@@ -202,6 +208,7 @@ def test_run_cut_short_is_completed_by_the_next():
     assert_lines_are_sound(everybody())
 
 
+@pytest.mark.once
 def test_manager_who_left_meanwhile_gets_no_new_reports():
     wanted = {"employees": 300, "seed": 1, "today": clock.today()}
     made = plan(**wanted)
@@ -219,6 +226,7 @@ def test_manager_who_left_meanwhile_gets_no_new_reports():
     assert gone not in {people[number].manager.number for number in added if people[number].manager}
 
 
+@pytest.mark.once
 def test_department_and_role_of_the_same_name_are_reused_untouched():
     keep(Department(name="TECHNOLOGY", code="T1", cost_centre="4711"), Role(title="software  ENGINEER", level=9))
     demo.seed(120, 1)
@@ -236,6 +244,7 @@ def test_department_and_role_of_the_same_name_are_reused_untouched():
     assert db.session.scalar(select(func.count()).where(Employee.role_id == role.id))
 
 
+@pytest.mark.once
 def test_closed_department_stays_closed_and_empty():
     closed = Department(name="Technology", closed_on=date(2020, 1, 1))
     keep(closed)
@@ -245,6 +254,7 @@ def test_closed_department_stays_closed_and_empty():
     assert demo.seed(120, 1) == demo.Seeded(0, 0, 0, 120)
 
 
+@pytest.mark.once
 def test_code_that_is_taken_is_left_out():
     keep(Department(name="Tectonics", code="tec"))
     demo.seed(120, 1)
@@ -253,6 +263,7 @@ def test_code_that_is_taken_is_left_out():
     assert technology.lead_id
 
 
+@pytest.mark.once
 def test_real_people_stay_as_they_are_and_keep_their_address():
     planned = next(iter(plan(60, 1, clock.today()).people()))
     real = Employee(number="7", first_name="Ana", last_name="Real", email=planned.email, hired_on=date(2020, 1, 1))
@@ -264,6 +275,7 @@ def test_real_people_stay_as_they_are_and_keep_their_address():
     assert people["D-00001"].email == planned.email.replace("@", ".d-00001@")
 
 
+@pytest.mark.once
 def test_number_that_a_real_person_has_is_left_alone():
     keep(Employee(number="d-00002", first_name="Ana", last_name="Real", hired_on=date(2020, 1, 1)))
     assert demo.seed(60, 1) == demo.Seeded(59, *counted(), 1)
@@ -278,6 +290,7 @@ def counted() -> tuple[int, int]:
     return len(made.departments), len(made.roles)
 
 
+@pytest.mark.once
 def test_progress_ends_with_everybody():
     told: list[tuple[int, int]] = []
     demo.seed(60, 1, lambda done, total: told.append((done, total)))
@@ -285,6 +298,7 @@ def test_progress_ends_with_everybody():
     assert told[-1] == (60, 60)
 
 
+@pytest.mark.once
 def test_actor_without_the_right_adds_nothing():
     stranger = Actor(user_id=None, name="x", email="", access_role="staff", grants={})
     with pytest.raises(Forbidden):
@@ -292,6 +306,7 @@ def test_actor_without_the_right_adds_nothing():
     assert counts()["departments"] == 0
 
 
+@pytest.mark.once
 def test_right_to_create_people_alone_does_not_reveal_or_write_pay():
     everything_else = {right: scope for right, scope in operator().grants.items() if right[1] != "compensation"}
     clerk = Actor(user_id=None, name="x", email="", access_role="hr", grants=everything_else)
@@ -300,6 +315,7 @@ def test_right_to_create_people_alone_does_not_reveal_or_write_pay():
     assert counts()["employees"] == 0
 
 
+@pytest.mark.once
 def test_command_adds_people_and_tells_how_many(app: Flask):
     result = app.test_cli_runner().invoke(args=["seed-demo", "--employees", "12", "--seed", "3"])
     assert result.exit_code == 0
@@ -308,12 +324,14 @@ def test_command_adds_people_and_tells_how_many(app: Flask):
     assert counts()["employees"] == 12
 
 
+@pytest.mark.once
 def test_command_without_options_makes_three_hundred(app: Flask):
     result = app.test_cli_runner().invoke(args=["seed-demo"])
     assert result.exit_code == 0
     assert counts()["employees"] == 300
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("wrong", ["-1", "1000001"])
 def test_command_refuses_an_impossible_number_in_a_sentence(app: Flask, wrong: str):
     result = app.test_cli_runner().invoke(args=["seed-demo", "--employees", wrong])

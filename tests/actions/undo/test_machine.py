@@ -22,7 +22,8 @@ from sqlalchemy.exc import IntegrityError
 from app import actions
 from app.access.actor import operator
 from app.accounts.models import User
-from app.changes.replay import compare, verify
+from app.changes.replay import compare
+from app.changes.verification import verify
 from app.core.clock import today
 from app.core.problems import Busy, Problem
 from app.extensions import db

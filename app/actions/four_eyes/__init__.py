@@ -1,0 +1,1 @@
+"""Four eyes: what could do great harm waits until a second administrator agrees."""
