@@ -4,6 +4,7 @@ from flask import Flask
 from flask_admin import Admin
 from flask_admin.theme import Theme
 
+from app.admin.approvals import ApprovalsView
 from app.admin.departments import DepartmentsPanel
 from app.admin.employees import EmployeesPanel
 from app.admin.home import HrHome
@@ -11,6 +12,7 @@ from app.admin.jobs import JobsView
 from app.admin.journal import JournalPanel
 from app.admin.panel import Panel
 from app.admin.roles import RolesPanel
+from app.admin.system import SystemView
 from app.admin.users import UsersPanel
 from app.core.security import csp_nonce
 from app.ui.context import ADMINISTRATION, Entry, add_to_menu
@@ -27,10 +29,11 @@ def init_app(app: Flask) -> None:
         csp_nonce_generator=csp_nonce,
     )
     panels: list[Panel] = [EmployeesPanel(), DepartmentsPanel(), RolesPanel(), UsersPanel(), JournalPanel()]
-    jobs = JobsView()
-    admin.add_views(*panels, jobs)
+    approvals, jobs, system = ApprovalsView(), JobsView(), SystemView()
+    admin.add_views(*panels, approvals, jobs, system)
     home.panels = panels
     add_to_menu(app, Entry(ADMINISTRATION, home.name, "speedometer2", "admin.index", home.is_for))
     for panel in panels:
         add_to_menu(app, Entry(ADMINISTRATION, panel.name, panel.icon, f"{panel.endpoint}.index_view", panel.is_for))
-    add_to_menu(app, Entry(ADMINISTRATION, jobs.name, jobs.icon, "jobs.index_view", jobs.is_for))
+    for view in (approvals, jobs, system):
+        add_to_menu(app, Entry(ADMINISTRATION, view.name, view.icon, f"{view.endpoint}.index_view", view.is_for))

@@ -18,10 +18,11 @@ from app.access.actor import Actor
 from app.access.grants import Action, Subject
 from app.admin.history import ShownSet, journal_url, shown_sets
 from app.admin.panel import Panel
+from app.admin.views import Direct
 from app.core.clock import now, today
 from app.core.problems import Invalid, Sentence
 from app.people.employee import Status
-from app.reading import journal, statistics
+from app.reading import approvals, journal, statistics
 from app.reading.journal_filters import moment
 from app.reading.statistics import Count, Overview, years_ago
 from app.ui.labels import shown
@@ -69,7 +70,7 @@ class News:
     journal_url: str
 
 
-class HrHome(AdminIndexView):
+class HrHome(Direct, AdminIndexView):
     """The start page of everyone who has a panel."""
 
     def __init__(self) -> None:
@@ -85,10 +86,6 @@ class HrHome(AdminIndexView):
         """Answer Flask-Admin from the rights of the request."""
         return self.is_for(gate.actor())
 
-    def _run_view(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
-        """Run a view; the base calls it again differently after a TypeError, which hides where that came from."""
-        return fn(self, *args, **kwargs)
-
     @expose("/")
     def index(self) -> Any:
         """Show the numbers."""
@@ -98,7 +95,10 @@ class HrHome(AdminIndexView):
             for p in self.panels
             if p.is_for(gate.actor())
         ]
-        return self.render("admin/home.html", panels=doors, news=_news(gate.actor()), **_figures(numbers))
+        waiting = approvals.waiting(gate.actor())
+        return self.render(
+            "admin/home.html", panels=doors, waiting=waiting, news=_news(gate.actor()), **_figures(numbers)
+        )
 
     @expose("/looked/", methods=("POST",))
     def looked(self) -> Any:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, current_app, flash, redirect, request, url_for
-from flask_admin import BaseView, expose
+from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from app import actions
 from app.access import gate
-from app.access.actor import Actor
 from app.access.grants import Action, Subject
+from app.admin.views import OfSystem
 from app.core.jobs.job import State
 from app.core.problems import Invalid, NotFound, Sentence
 from app.core.values import row_id
@@ -62,21 +62,13 @@ class Choice:
     is_chosen: bool
 
 
-class JobsView(BaseView):
+class JobsView(OfSystem):
     """The list is for who may see the system; the page of a job also for who started it."""
 
     icon = "hdd-stack"
 
     def __init__(self) -> None:
         super().__init__(name=_l("Jobs"), endpoint="jobs", url="/admin/jobs")
-
-    def is_for(self, who: Actor) -> bool:
-        """Say whether the list is for this actor."""
-        return who.can(Action.VIEW, Subject.SYSTEM)
-
-    def _run_view(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
-        """Run a view; the base calls it again differently after a TypeError, which hides where that came from."""
-        return fn(self, *args, **kwargs)
 
     @expose("/")
     def index_view(self) -> Any:

@@ -22,6 +22,7 @@ from app.access.grants import Action, Subject
 from app.admin import bulk, history
 from app.admin.declarations import Column, Entry, Filter
 from app.admin.listing import Asked, list_context
+from app.admin.views import Direct
 from app.core.problems import Conflict, Invalid, NotFound, Sentence
 from app.core.values import row_id
 from app.reading import lookups
@@ -31,7 +32,7 @@ from app.ui.forms import CARRIED, Form, LookupField, RecordForm, as_typed
 from app.ui.spreadsheet import csv_lines
 
 
-class Panel(BaseModelView):
+class Panel(Direct, BaseModelView):
     """A panel; a subclass declares what it opens and says how its records are read and changed."""
 
     named_filter_urls = True
@@ -70,10 +71,6 @@ class Panel(BaseModelView):
     def may(self, action: Action) -> bool:
         """Say whether the reader may do this to at least some record."""
         return gate.actor().can(action, self.subject)
-
-    def _run_view(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
-        """Run a view; the base calls it again differently after a TypeError, which hides where that came from."""
-        return fn(self, *args, **kwargs)
 
     # What a subclass says
 

@@ -6,7 +6,6 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from flask.cli import with_appcontext
 from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.clock import now
-from app.core.database import migration, schema
+from app.core import mail
+from app.core.database import migration, schema, server
 from app.core.database.diagnosis import diagnose
 from app.core.security import LOOPBACK
 from app.extensions import db
@@ -25,7 +24,6 @@ from app.extensions import db
 ERROR, WARNING = "error", "warning"
 SHORTEST_KEY = 32
 FEWEST_LETTERS = 10
-CLOCK_SECONDS = 5
 DDL = re.compile(r"\b(ALL PRIVILEGES|CREATE|ALTER|DROP|INDEX|SUPER)\b")
 
 
@@ -89,8 +87,26 @@ def _settings(config: Any) -> Iterator[Finding]:
             f"{config['TRUSTED_PROXIES']} proxies are trusted while HOST={config['HOST']} is open to other machines: "
             "see to it that only the proxy reaches this port, or anybody can pretend to be at any address.",
         )
+    yield from _mail(config)
     if not (config["SESSION_COOKIE_HTTPONLY"] and config["SESSION_COOKIE_SAMESITE"] in ("Lax", "Strict")):
         yield Finding("R003", ERROR, "The session cookie can be read by scripts or sent from other sites.")
+
+
+def _mail(config: Any) -> Iterator[Finding]:
+    if config["TRUSTED_PROXIES"] and config["PUBLIC_URL"].startswith("http://"):
+        yield Finding(
+            "R012",
+            WARNING,
+            f"Links in mails begin with {config['PUBLIC_URL']}, although a proxy with https is in front: set "
+            "PUBLIC_URL to the address that people use, such as https://hr.example.com.",
+        )
+    if mail.goes_to_a_folder():
+        yield Finding(
+            "R013",
+            WARNING,
+            "Messages are written into a folder and reach nobody: set MAIL_URL to your mail server, such as "
+            "smtp://user:password@host:587?from=hr@example.com.",
+        )
 
 
 def _folders(instance: Path) -> Iterator[Finding]:
@@ -146,11 +162,8 @@ def _migrations() -> Iterator[Finding]:
 
 
 def _clock(connection: Connection) -> Iterator[Finding]:
-    is_mysql = connection.dialect.name == "mysql"
-    query = "SELECT UTC_TIMESTAMP(6)" if is_mysql else "SELECT clock_timestamp() AT TIME ZONE 'UTC'"
-    theirs: datetime = connection.execute(text(query)).scalar_one()
-    seconds = (theirs.replace(tzinfo=UTC) - now()).total_seconds()
-    if abs(seconds) > CLOCK_SECONDS:
+    seconds = server.seconds_ahead(connection) or 0
+    if abs(seconds) > server.CLOCK_SECONDS:
         yield Finding(
             "R007",
             ERROR,

@@ -38,6 +38,7 @@ OF_ALL: dict[str, Subject] = {
     "users": Subject.ACCOUNTS,
     "access_roles": Subject.ACCOUNTS,
     "grants": Subject.ACCOUNTS,
+    "change_sets": Subject.ACCOUNTS,  # told of where an erasure emptied the reason of one
 }
 """The other tables: who has the right sees all of their rows."""
 

@@ -19,12 +19,13 @@ from app.access.actor import Actor
 from app.access.grants import Action, Subject
 from app.accounts.models import User
 from app.changes.journal import ChangeRow, ChangeSet, Segment, change_of
-from app.changes.tracking import TRACKED, Change
+from app.changes.tracking import Change
 from app.core.jobs.job import UNFINISHED, Job
 from app.core.problems import NotFound
 from app.core.text import UNSTORABLE
 from app.extensions import db
 from app.people.employee import Employee
+from app.reading.differences import OF_ALL, OF_PEOPLE
 from app.reading.journal_filters import OF_CHANGES, OF_RECORDS, OF_SETS, Condition
 from app.reading.journal_rights import has_field, seen, sees_all, sees_everything
 from app.reading.paging import COUNTED_UP_TO, Order, Page, Place, listed, placed, write_cursor
@@ -229,7 +230,8 @@ def _of_tables(wanted: Wanted) -> list[ColumnElement[bool]]:
     table, name = wanted.filters.get("entity"), wanted.filters.get("field")
     if _is_of_record(wanted) or (table is None and name is None):
         return []
-    return [ChangeRow.entity.in_([one for one in TRACKED if table in (None, one) and has_field(one, name)])]
+    tables = [one for one in (*OF_PEOPLE, *OF_ALL) if table in (None, one) and has_field(one, name)]
+    return [ChangeRow.entity.in_(tables)]
 
 
 # Reading them
