@@ -28,9 +28,10 @@ test: setup services ## run all tests on SQLite, those below the pages on MariaD
 test-full: setup services ## run all tests on each of the three, with long stress runs, full matrices and coverage
 	@scripts/test --slow $(ARGS)
 
-bench: setup ## measure pages beside the least such a page can take, and edits with the journal and without (PEOPLE=5000)
+bench: setup ## measure pages beside the least such a page can take, edits with the journal and without, and with a dead store (PEOPLE=5000, DEAD_SECONDS=60)
 	@$(BIN)/python bench/pages.py
 	@$(BIN)/python bench/journal.py
+	@$(BIN)/python bench/archive.py
 
 lint: setup ## check style, types and which room imports which
 	$(BIN)/ruff check .
