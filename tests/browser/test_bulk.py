@@ -27,7 +27,7 @@ def test_the_box_in_the_head_ticks_the_whole_page(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Raise: 19 people")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), pytest.param(390, "dark", marks=pytest.mark.slow)])
 def test_each_step_of_an_action_is_accessible_and_fits(
     chromium: Browser, site: Site, signed_in: Any, width: int, scheme: str
 ) -> None:

@@ -27,7 +27,7 @@ def meet(page: Page, record: int, theirs: dict[str, str], mine: dict[str, str]) 
     other.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [LOOKS[0], LOOKS[-1]])
+@pytest.mark.parametrize(("width", "scheme"), [pytest.param(*LOOKS[0], marks=pytest.mark.slow), LOOKS[-1]])
 def test_conflict_is_accessible_fits_and_takes_the_focus(
     chromium: Browser, site: Site, signed_in: Any, width: int, scheme: str
 ) -> None:

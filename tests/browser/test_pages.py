@@ -61,9 +61,12 @@ PAGES = (
     "/admin/users/new/",
     "/admin/users/details/?id=1",
     "/admin/users/edit/?id=1",
+    "/admin/approvals/",
+    "/admin/approvals/?tab=mine",
     "/admin/jobs/",
     "/admin/jobs/?state=failed",
     "/admin/jobs/details/?id=1",
+    "/admin/system/",
 )
 
 
@@ -79,14 +82,23 @@ def is_too_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
-@pytest.mark.parametrize(("width", "scheme"), EACH_LOOK)
+ALL = slice(None)
+# Each page in one of two looks, the neighbours in the other one; all pages in all looks take minutes.
+IN_TURN = [
+    pytest.param(*LOOKS[0], slice(0, None, 2), id="1280-light"),
+    pytest.param(*LOOKS[-1], slice(1, None, 2), id="390-dark"),
+]
+IN_ALL = [pytest.param(*look, ALL, id=f"{look[0]}-{look[1]}-all", marks=pytest.mark.slow) for look in LOOKS]
+
+
+@pytest.mark.parametrize(("width", "scheme", "pages"), IN_TURN + IN_ALL)
 def test_every_page_is_accessible_and_fits(
-    chromium: Browser, site: Site, signed_in: Any, width: int, scheme: str
+    chromium: Browser, site: Site, signed_in: Any, width: int, scheme: str, pages: slice
 ) -> None:
     options: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     faults: list[str] = []
     with visiting(chromium, site, storage_state=signed_in, **options) as page:
-        for url in PAGES:
+        for url in PAGES[pages]:
             answer = page.goto(url)
             assert answer is not None
             assert answer.status == 200, url

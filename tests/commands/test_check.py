@@ -29,7 +29,13 @@ GOOD_KEY = "0123456789abcdef" * 4
 @contextmanager
 def deployed(url: str, folder: Path, **settings: Any) -> Iterator[Flask]:
     """Give an application as it should be deployed, but for what `settings` say."""
-    settings = {"INSTANCE_PATH": folder, "SECRET_KEY": GOOD_KEY, "TRUSTED_PROXIES": "1", **settings}
+    good = {
+        "SECRET_KEY": GOOD_KEY,
+        "TRUSTED_PROXIES": "1",
+        "PUBLIC_URL": "https://hr.x.example",
+        "MAIL_URL": "smtp://x",
+    }
+    settings = {"INSTANCE_PATH": folder, **good, **settings}
     with application(url, **settings) as app:
         yield app
 
@@ -102,6 +108,19 @@ def test_plain_http_is_a_warning(url: str, folder: Path) -> None:
 def test_trusted_proxy_before_an_open_port_is_a_warning(url: str, folder: Path) -> None:
     with deployed(url, folder, HOST="0.0.0.0") as app:
         assert ids(app, "--deploy") == (expected(url, "R004 warning"), 0)
+
+
+def test_links_that_lead_past_the_proxy_are_a_warning(url: str, folder: Path) -> None:
+    for public_url in ("", "http://hr.x.example"):
+        with deployed(url, folder, PUBLIC_URL=public_url) as app:
+            assert ids(app, "--deploy") == (expected(url, "R012 warning"), 0)
+            assert ids(app) == ([], 0)
+
+
+def test_messages_that_reach_nobody_are_a_warning(url: str, folder: Path) -> None:
+    with deployed(url, folder, MAIL_URL="") as app:
+        assert ids(app, "--deploy") == (expected(url, "R013 warning"), 0)
+        assert ids(app) == ([], 0)
 
 
 def test_database_that_is_behind_is_an_error(url: str, folder: Path) -> None:
@@ -180,7 +199,9 @@ def server_finds_clock_off(server: Server, folder: Path, monkeypatch: pytest.Mon
         assert ids(app) == ([], 0)
         for seconds, found in ((60, ["R007 error"]), (-60, ["R007 error"]), (2, [])):
             monkeypatch.setattr(
-                import_module("app.commands.check"), "now", lambda seconds=seconds: now() + timedelta(seconds=seconds)
+                import_module("app.core.database.server"),
+                "now",
+                lambda seconds=seconds: now() + timedelta(seconds=seconds),
             )
             assert ids(app)[0] == found
 

@@ -25,6 +25,7 @@ from tests.commands.serving import START as SERVE
 from tests.commands.test_serve import execute, rows
 from tests.core.jobs.queueing import leases, stored
 
+pytestmark = pytest.mark.everywhere  # who kills whom in the middle of what, each engine decides for itself
 ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 60
 START = Callable[..., "Worker"]
@@ -111,6 +112,7 @@ def segments(job_id: int) -> list[int]:
     return list(db.session.scalars(query.order_by(Segment.number)))
 
 
+@pytest.mark.once
 def test_once_empties_the_queue_and_ends(start_worker: START) -> None:
     roles = make_roles(3)
     jobs = [begin("count_each", roles), begin("count_up", roles)]
@@ -137,7 +139,8 @@ def test_worker_killed_in_the_middle_of_large_work_is_followed_by_another_that_g
     assert (stored(job_id).done, segments(job_id)) == (8, list(range(1, 9)))
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.once)])
+@pytest.mark.once
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_worker_that_is_told_to_end_ends_its_step_and_gives_the_rest_to_others(
     start_worker: START, how: signal.Signals
 ) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from flask import Flask
 
 from app import create_app as create
+from app.actions.archive import sending
 from app.core.jobs import queue, worker
 from config import load_config
 from tests.actions.counting import register
@@ -21,6 +22,7 @@ def create_app() -> Flask:
     """Return the application, whose workers are quick to notice that another one died."""
     queue.LEASE = timedelta(seconds=LEASE_SECONDS)
     queue.FIRST_WAIT_SECONDS = 0
+    sending.LEASE = timedelta(seconds=LEASE_SECONDS)
     worker.HEARTBEAT_SECONDS = LEASE_SECONDS / 6
     worker.POLL_SECONDS = 0.1
     register()

@@ -43,8 +43,11 @@ web.account              POST /account                                       302
 web.password             GET  /account/password                              302   200     200     200 200           200
 web.password             POST /account/password                              302   422     422     422 422           422
 web.end_session          POST /account/sessions/0/end                        302   404     404     404 404           404
+web.archived             GET  /archive/20260101/AAAAAAAAAAAAAAAAAAAA         302   403     403     404 403           404
 auth.login               GET  /login                                         200   303     303     303 303           303
 auth.login               POST /login                                         401   303     303     303 303           303
+auth.forgot_password     GET  /password/forgot                               200   200     200     200 200           200
+auth.forgot_password     POST /password/forgot                               422   422     422     422 422           422
 auth.logout              POST /logout                                        302   303     303     303 303           303
 auth.sign_in_link        GET  /sign-in/unknown                               410   410     410     410 410           410
 auth.sign_in_link        POST /sign-in/unknown                               410   410     410     410 410           410
@@ -171,11 +174,21 @@ journal.do_view          POST /admin/journal/do/nothing/                     302
 journal.ajax_lookup      GET  /admin/journal/ajax/lookup/                    302   403     403     404 404           404
 journal.ajax_update      POST /admin/journal/ajax/update/                    302   403     403     404 404           404
 
+approvals.index_view     GET  /admin/approvals/                              302   403     200     200 200           200
+approvals.index_view     GET  /admin/approvals/?tab=decided                  302   403     200     200 200           200
+approvals.details_view   GET  /admin/approvals/details/?id=0                 302   404     404     404 404           404
+approvals.approve_view   POST /admin/approvals/approve/?id=0                 302   404     404     404 404           404
+approvals.refuse_view    POST /admin/approvals/refuse/?id=0                  302   404     404     404 404           404
+approvals.withdraw_view  POST /admin/approvals/withdraw/?id=0                302   404     404     404 404           404
+
 jobs.index_view          GET  /admin/jobs/                                   302   403     403     200 403           200
 jobs.index_view          GET  /admin/jobs/?state=failed                      302   403     403     200 403           200
 jobs.details_view        GET  /admin/jobs/details/?id=0                      302   404     404     404 404           404
 jobs.cancel_view         POST /admin/jobs/cancel/?id=0                       302   404     404     404 404           404
 jobs.retry_view          POST /admin/jobs/retry/?id=0                        302   404     404     404 404           404
+
+system.index_view        GET  /admin/system/                                 302   403     403     200 403           200
+system.check_view        POST /admin/system/check/                           302   403     403     403 403           404
 """
 
 # The version 0, which no record has, makes every change stale.
@@ -194,6 +207,7 @@ POSTED: dict[str, dict[str, Any]] = {
     "roles.reopen_view": {"version": 0},
     "users.edit_view": {"version": 0, "email": "else@sample.example", "is_active": "y"},
     "users.delete_view": {"version": 0},
+    "system.check_view": {"what": "nothing"},
 }
 
 # What a stranger may reach; also named in the gate, so that opening a page takes two deliberate lines.
@@ -202,6 +216,7 @@ OPEN_TO_STRANGERS = {
     "web.home",
     "auth.login",
     "auth.sign_in_link",
+    "auth.forgot_password",
     "health.alive",
     "health.ready",
     "health.metrics",
