@@ -12,6 +12,9 @@ from app.extensions import db
 from app.people.employee import Status
 from app.people.history import Assignment
 
+FEWEST = 2
+"""With fewer administrators there is nobody to ask before something happens."""
+
 
 def administrators() -> list[int]:
     """Return the ids of active users who may administer accounts, locked until the transaction ends.

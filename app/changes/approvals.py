@@ -65,6 +65,10 @@ class Approval(Base):
     )
 
 
+FOUR_EYES = "four_eyes"
+"""The switch of all that is in here."""
+
+
 class Switch(Base):
     """A rule of the house that can be switched off; without a row it is on. Each move of it is journalled."""
 

@@ -39,18 +39,6 @@ GAUGES = {
     "rollcall_mail_up": "Whether mail could be sent when it was last tried",
 }
 """What is read from the database at each scrape; no count goes beyond 10,000."""
-GAUGES = {
-    "rollcall_unsealed_segments": "Committed segments of the journal without a seal",
-    "rollcall_seal_lag_seconds": "Age of the oldest of them",
-    "rollcall_unarchived_segments": "Sealed segments that the archive lacks",
-    "rollcall_archive_lag_seconds": "For how long the oldest of them has waited",
-    "rollcall_jobs": "Background jobs by state",
-    "rollcall_approvals_waiting": "Requests that wait for a second administrator",
-    "rollcall_workers": "Workers that were seen within three minutes",
-    "rollcall_storage_up": "Whether the store took files when it was last asked",
-    "rollcall_mail_up": "Whether mail could be sent when it was last tried",
-}
-"""What is read from the database at each scrape; no count goes beyond 10,000."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

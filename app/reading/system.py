@@ -16,8 +16,8 @@ from sqlalchemy import select
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
-from app.accounts.administrators import active_administrators
-from app.changes.approvals import Switch
+from app.accounts.administrators import FEWEST, active_administrators
+from app.changes.approvals import FOUR_EYES, Switch
 from app.core import signs
 from app.core.database import server
 from app.core.database.schema import HEAD, SchemaState
@@ -39,9 +39,6 @@ DISK_LOW, DISK_FULL = 0.10, 0.05
 DISK_FULL_BYTES = 500 * 1000**2
 """Less than a database needs for the log of one large change, or for migrating."""
 WORKERS_SHOWN = 10
-ADMINISTRATORS = 2
-"""With fewer there is nobody who could look before something happens."""
-FOUR_EYES = "four_eyes"
 MINUTE = timedelta(minutes=1)
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -254,7 +251,7 @@ def _four_eyes(known: _Known) -> Item:
     if not known.is_switched_on:
         facts = [_("Switched off: an administrator acts alone, also on what can’t be undone.")]
         return Item("four_eyes", name, State.OFF, facts, _("It is switched on again under Approvals."))
-    if known.administrators < ADMINISTRATORS:
+    if known.administrators < FEWEST:
         facts = [_("Not in force, because there is only one administrator.")]
         remedy = _("Give a second person the access role of an administrator under Users.")
         return Item("four_eyes", name, State.WARN, facts, remedy)

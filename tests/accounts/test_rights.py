@@ -16,8 +16,7 @@ from app.accounts import sessions
 from app.accounts.administrators import administrators
 from app.accounts.models import AccessRole, Session, User
 from app.actions import Source, run
-from app.actions.four_eyes.rules import NAME as FOUR_EYES
-from app.changes.approvals import Switch
+from app.changes.approvals import FOUR_EYES, Switch
 from app.core.clock import now
 from app.core.problems import Forbidden, Invalid, NotFound
 from app.extensions import db

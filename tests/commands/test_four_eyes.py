@@ -7,8 +7,8 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from sqlalchemy import select
 
-from app.actions.four_eyes.rules import NAME, is_in_force
-from app.changes.approvals import Switch
+from app.actions.four_eyes.rules import is_in_force
+from app.changes.approvals import FOUR_EYES, Switch
 from app.changes.journal import ChangeSet
 from app.commands.four_eyes import four_eyes
 from app.extensions import db
@@ -58,4 +58,4 @@ def test_off_takes_a_reason(app: Flask) -> None:
         result = invoke(app, *arguments)
         assert (result.exit_code, "--reason" in result.stderr) == (2, True)
     with app.app_context():
-        assert db.session.get(Switch, NAME) is None
+        assert db.session.get(Switch, FOUR_EYES) is None

@@ -15,8 +15,7 @@ from sqlalchemy import select, update
 
 from app.access.actor import by_user, operator
 from app.accounts.models import AccessRole, User
-from app.actions.four_eyes import rules
-from app.changes.approvals import Switch, Verdict
+from app.changes.approvals import FOUR_EYES, Switch, Verdict
 from app.core import signs
 from app.core.clock import now
 from app.core.database.schema import HEAD, SchemaState
@@ -235,7 +234,7 @@ def test_four_eyes_is_in_force_with_two_administrators_unless_switched_off(sampl
     found = item("four_eyes")
     assert found.state is State.GOOD
     assert found.facts == ["In force. Administrators: 2.", "Requests that wait for one of them: 1."]
-    add(Switch(name=system.FOUR_EYES, is_on=False, at=now()))
+    add(Switch(name=FOUR_EYES, is_on=False, at=now()))
     found = item("four_eyes")
     assert found.state is State.OFF
     assert "an administrator acts alone" in found.facts[0]
@@ -244,10 +243,6 @@ def test_four_eyes_is_in_force_with_two_administrators_unless_switched_off(sampl
 
 def stored_role(name: str) -> int:
     return db.session.scalars(select(AccessRole.id).where(AccessRole.name == name)).one()
-
-
-def test_four_eyes_switch_has_the_name_that_the_rules_look_for() -> None:
-    assert (system.FOUR_EYES, system.ADMINISTRATORS) == (rules.NAME, rules.FEWEST)
 
 
 @pytest.mark.parametrize(("url", "words"), [("", "REDIS_URL is not set."), ("redis://x", "REDIS_URL is set, but")])

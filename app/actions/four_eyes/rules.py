@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 
 from app.access.actor import Actor
-from app.accounts.administrators import active_administrators, administrators, staying_administrators
+from app.accounts.administrators import FEWEST, active_administrators, administrators, staying_administrators
 from app.accounts.models import User
-from app.changes.approvals import Approval, Switch
+from app.changes.approvals import FOUR_EYES, Approval, Switch
 from app.changes.journal import ChangeRow, ChangeSet, Segment
 from app.changes.tracking import Change, Operation
 from app.core.clock import now
@@ -29,9 +29,6 @@ WINDOW = timedelta(hours=1)
 """So many people deleted, and rows changed, by one account within this time need nobody else."""
 QUEUED_FROM = 20
 """From so many rows on, changes of one account go one after the other, so that each counts those before it."""
-FEWEST = 2
-"""With fewer administrators there is nobody to ask."""
-NAME = "four_eyes"
 SWITCHING = "switch_four_eyes"
 ACCOUNTS = {"users", "grants", "access_roles"}
 
@@ -55,7 +52,7 @@ def is_in_force() -> bool:
 
 def is_switched_on(connection: Connection | None = None) -> bool:
     """Say whether four eyes is wanted, in force or not."""
-    is_on = (connection or db.session).execute(select(Switch.is_on).where(Switch.name == NAME)).scalar()
+    is_on = (connection or db.session).execute(select(Switch.is_on).where(Switch.name == FOUR_EYES)).scalar()
     return is_on is None or bool(is_on)
 
 
