@@ -250,7 +250,7 @@ def _four_eyes(known: _Known) -> Item:
     name = _("Four eyes")
     if not known.is_switched_on:
         facts = [_("Switched off: an administrator acts alone, also on what can’t be undone.")]
-        return Item("four_eyes", name, State.OFF, facts, _("It is switched on again under Approvals."))
+        return Item("four_eyes", name, State.OFF, facts, _("Run “flask --app run four-eyes on” to switch it on again."))
     if known.administrators < FEWEST:
         facts = [_("Not in force, because there is only one administrator.")]
         remedy = _("Give a second person the access role of an administrator under Users.")
