@@ -13,14 +13,14 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from flask import Flask
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from app.changes.journal import SALT_LENGTH, ChangeRow, ChangeSet, Segment, Unsealed
+from app.changes.contents import Row, contents
+from app.changes.journal import SALT_LENGTH, Segment, Unsealed
 from app.changes.seals import (
     KEY_LENGTH,
     OF_CHANGE,
@@ -43,8 +43,6 @@ CHANGES = 5000
 SWEEP_SECONDS = 3600
 MISSED_AFTER = timedelta(minutes=1)
 WINDOW = 50_000
-
-Row = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +129,7 @@ def _seal(ids: Sequence[int]) -> None:
     taken_already = set(db.session.scalars(select(Seal.segment_id).where(Seal.segment_id.in_(taken))))
     position, previous = _last()
     seals: list[Row] = []
-    for segment, head, changes in _contents([one for one in taken if one not in taken_already]):
+    for segment, head, changes in contents([one for one in taken if one not in taken_already], OF_CHANGE):
         position += 1
         seals.append(_sealed(position, previous, segment, head, changes))
         previous = seals[-1]["hash"]
@@ -147,22 +145,6 @@ def _deleted(segment_id: int) -> bool:
         delete(Unsealed).where(Unsealed.segment_id == segment_id), execution_options={"synchronize_session": False}
     )
     return bool(done.rowcount)
-
-
-def _contents(ids: Sequence[int]) -> list[tuple[Row, Row, list[Row]]]:
-    """Return segments in order of their ids, each with the head of its set and its changes."""
-    segments = _rows(select(*Segment.__table__.c).where(Segment.id.in_(ids)).order_by(Segment.id))
-    set_ids = sorted({row["change_set_id"] for row in segments})
-    heads = _rows(select(*ChangeSet.__table__.c).where(ChangeSet.id.in_(set_ids)))
-    columns = [ChangeRow.__table__.c[name] for name in ("segment_id", *OF_CHANGE)]
-    changes = _rows(select(*columns).where(ChangeRow.segment_id.in_(ids)).order_by(ChangeRow.segment_id, ChangeRow.id))
-    head_by_id = {row["id"]: row for row in heads}
-    by_segment = {one: list(rows) for one, rows in groupby(changes, lambda row: int(row["segment_id"]))}
-    return [(row, head_by_id[row["change_set_id"]], by_segment.get(row["id"], [])) for row in segments]
-
-
-def _rows(query: Any) -> list[Row]:
-    return [dict(row) for row in db.session.execute(query).mappings()]
 
 
 def _sealed(position: int, previous: str, segment: Row, head: Row, changes: list[Row]) -> Row:

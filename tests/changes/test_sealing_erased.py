@@ -67,7 +67,7 @@ def test_erased_while_sealing_goes_on_leaves_no_salt(journal: Flask, told: int) 
 
 @pytest.mark.servers  # on SQLite a writer is alone from its first statement
 def test_erased_after_a_sealer_read_what_it_seals(journal: Flask, told: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = in_between(journal, monkeypatch, sealing, "_contents", lambda: erase(told))
+    begun = in_between(journal, monkeypatch, sealing, "contents", lambda: erase(told))
     seal_all()
     begun.pop().join()
     check_erased()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
 
 from app.access.grants import FIELDS, Subject
 from app.changes.archived import entry_name, object_name
-from app.changes.journal import ChangeRow, ChangeSet, Segment, plain
+from app.changes.contents import contents, rows
+from app.changes.journal import ChangeRow, Segment, plain
 from app.changes.seals import Seal, canonical
 from app.changes.tracking import Operation
 from app.extensions import db
@@ -81,19 +81,12 @@ def parts(positions: Iterable[int]) -> Iterator[list[int]]:
 def build(positions: Sequence[int]) -> list[Built]:
     """Return the objects of sealed segments, in a number of statements that does not depend on how many."""
     hashes = _hashes({1, *positions, *(position - 1 for position in positions)})
-    seals = _rows(select(*Seal.__table__.c).where(Seal.position.in_(positions)).order_by(Seal.position))
-    segment_ids = [seal["segment_id"] for seal in seals]
-    segments = {row["id"]: row for row in _rows(select(*Segment.__table__.c).where(Segment.id.in_(segment_ids)))}
-    set_ids = sorted({segment["change_set_id"] for segment in segments.values()})
-    heads = {row["id"]: row for row in _rows(select(*ChangeSet.__table__.c).where(ChangeSet.id.in_(set_ids)))}
-    query = select(*ChangeRow.__table__.c).where(ChangeRow.segment_id.in_(segment_ids))
-    rows = _rows(query.order_by(ChangeRow.segment_id, ChangeRow.id))
-    changes = {one: list(found) for one, found in groupby(rows, lambda row: int(row["segment_id"]))}
-    created = _created({row["row_id"] for row in rows if _is_erasure(row)})
+    seals = rows(select(*Seal.__table__.c).where(Seal.position.in_(positions)).order_by(Seal.position))
+    held = {one[0]["id"]: one for one in contents([seal["segment_id"] for seal in seals])}
+    created = _created({row["row_id"] for *_, told in held.values() for row in told if _is_erasure(row)})
     built = []
     for seal in seals:
-        segment = segments[seal["segment_id"]]
-        head, told = heads[segment["change_set_id"]], changes.get(segment["id"], [])
+        segment, head, told = held[seal["segment_id"]]
         content = _content(hashes, seal, segment, head, told)
         built.append(
             Built(
@@ -194,10 +187,6 @@ def _created(person_ids: set[int]) -> dict[int, Row]:
 def _hashes(positions: Iterable[int]) -> dict[int, str]:
     query = select(Seal.position, Seal.hash).where(Seal.position.in_(positions))
     return {position: hash_ for position, hash_ in db.session.execute(query)}
-
-
-def _rows(query: Any) -> list[Row]:
-    return [dict(row) for row in db.session.execute(query).mappings()]
 
 
 def _bytes(content: Mapping[str, Any]) -> bytes:
