@@ -7,13 +7,15 @@ which the README's table is tested against.
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from dotenv import dotenv_values
 
@@ -52,6 +54,12 @@ SETTINGS = (
     ),
     Setting(
         "REDIS_URL", "", "`redis://`, `rediss://` or `redis+sentinel://…`; unset: memory of the process", secret=True
+    ),
+    Setting(
+        "CACHE_VERIFY",
+        "0.01",
+        "share of the query cache's answers, 0 to 1, that are compared with the database's; `1` in tests",
+        "share",
     ),
     Setting(
         "STORAGE_URL",
@@ -94,6 +102,18 @@ DIALECTS = {
     "sqlite": "sqlite",
 }
 
+SENTINELS = "redis+sentinel"
+REDIS_FORMS = {
+    "redis": "redis://user:password@host:6379/0",
+    "rediss": "rediss://user:password@host:6379/0",
+    SENTINELS: "redis+sentinel://user:password@host1:26379,host2:26379/mymaster/0",
+}
+REDIS_OPTIONS = {
+    "redis": set[str](),
+    "rediss": {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"},
+    SENTINELS: {"sentinel_username", "sentinel_password"},
+}
+
 
 def load_config(
     profile: str | None = None, environ: Mapping[str, str] | None = None, **overrides: Any
@@ -125,6 +145,7 @@ def load_config(
     if not config["MAIL_URL"].startswith(("smtp://", "smtps://", "file:///")):
         raise ConfigError("MAIL_URL is neither smtp://…, smtps://… nor file:///…: see “Mail” in docs/operations.md.")
     config["DATABASE_URL"] = _database_url(config["DATABASE_URL"], instance)
+    _look_at_redis_url(config["REDIS_URL"])
     config["SECRET_KEY"] = _secret_key(config["SECRET_KEY"], profile, instance)
     if config["LOG_FORMAT"] not in ("json", "console"):
         raise ConfigError(f"LOG_FORMAT is “{config['LOG_FORMAT']}”: use json or console.")
@@ -171,11 +192,20 @@ def _read(setting: Setting, sources: list[Mapping[str, Any]]) -> Any:
         if not (text.isascii() and text.isdigit()):
             raise ConfigError(f"{setting.name} is “{text}”: it has to be a whole number, 0 or more.")
         return int(text)
+    if setting.kind == "share":
+        return _share(setting.name, text)
     if setting.kind == "switch":
         return text.lower() in ("1", "true", "yes", "on")
     if setting.kind == "list":
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
+
+
+def _share(name: str, text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (share := float(text)) <= 1:
+            return share
+    raise ConfigError(f"{name} is “{text}”: it has to be a number from 0 to 1, such as 0.01.")
 
 
 def _own_address(host: str, port: int) -> str:
@@ -215,6 +245,36 @@ def _database_url(url: str, instance: Path) -> str:
     if rest.count("@") > 1:
         raise ConfigError("DATABASE_URL holds more than one “@”: write an “@” inside a user name or password as %40.")
     return f"{DIALECTS[scheme]}://{rest}"
+
+
+def _look_at_redis_url(url: str) -> None:
+    """Stop where a URL can't be meant; no part of it is repeated, for any may hold the password."""
+    if not url:
+        return
+    scheme, _, rest = url.partition("://")
+    if scheme not in REDIS_FORMS:
+        known = ", ".join(f"{name}://…" for name in REDIS_FORMS)
+        raise ConfigError(f"REDIS_URL begins with nothing we know: use one of {known}.")
+    place, _, query = rest.partition("?")
+    address, _, path = place.partition("/")
+    hosts = address.rpartition("@")[2]
+    is_one = scheme != SENTINELS
+    parts = {
+        "host and port": all(_is_host(host) for host in hosts.split(",")) and not (is_one and "," in hosts),
+        "number of a database": re.fullmatch(r"\d{0,5}/?" if is_one else r"([^/]+(/\d{1,5})?)?/?", path),
+        "option after the “?”": {name for name, _ in parse_qsl(query, keep_blank_values=True)} <= REDIS_OPTIONS[scheme],
+    }
+    wrong = next((part for part, is_good in parts.items() if not is_good), None)
+    if wrong:
+        form = f"{REDIS_FORMS[scheme]}, and “/”, “?” and “%” in a password as %2F, %3F and %25"
+        known = ", ".join(sorted(REDIS_OPTIONS[scheme])) or "none"
+        raise ConfigError(f"The {wrong} in REDIS_URL can't be used: write {form}; options: {known}.")
+
+
+def _is_host(text: str) -> bool:
+    """Say whether this is a name or an address, an IPv6 one in brackets, perhaps with a port."""
+    found = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,5}))?", text)
+    return found is not None and (found[1] is None or 0 < int(found[1]) < 65536)
 
 
 def _secret_key(key: str, profile: str, instance: Path) -> str:

@@ -15,10 +15,11 @@ from app.core.database.engine import init_database
 from app.core.logs import init_logs
 from app.core.mail import init_mail
 from app.core.metrics import init_metrics
+from app.core.querycache.cached import init_querycache
 from app.core.security import init_security
 from app.core.storage import init_storage
 from app.core.timing import init_timing
-from app.extensions import babel, cache, csrf, db, migrate
+from app.extensions import babel, csrf, db, migrate
 from app.ui.context import init_context
 from app.ui.errors import init_errors
 
@@ -36,11 +37,11 @@ def create_app(config: Mapping[str, Any]) -> Flask:
     init_metrics(app, config)
     init_security(app)
     init_database(app, config)
+    init_querycache(app, config)
     init_storage(app, config)
     init_mail(app, config)
     init_tracking(app)
     migrate.init_app(app, db, directory=f"{app.root_path}/../migrations")
-    cache.init_app(app, config={"CACHE_TYPE": "SimpleCache"})
     babel.init_app(app)
 
     # Who may come in (the gate before the tokens: a stranger is sent to sign in, whatever they send), what pages share

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from flask import Flask, has_app_context
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 
 from app.access.grants import Action, Scope, Subject
 from app.accounts import passwords
 from app.accounts.models import AccessRole, GrantRow, User
 from app.changes.tracking import KNOWINGLY
+from app.core.querycache import versions
+from app.core.querycache.uses import Uses
 from app.extensions import db
 from tests.applications import application, migrate
 from tests.browsing import Browser
@@ -23,15 +25,15 @@ from tests.writing import JOURNAL
 
 pytest_plugins = ["tests.services.plugin"]
 
-KEPT = {"access_roles", "grants", "schema_state"}
-"""What the migrations filled in; every test may count on it."""
+KEPT = {"access_roles", "grants", "schema_state", "cache_versions"}
+"""What the migrations filled in; every test may count on it. Tokens that went would come back with other rows."""
 
 
 @pytest.fixture(scope="session")
 def migrated_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """Give the application of this run."""
     instance: Path = tmp_path_factory.mktemp("instance")
-    with application(database_url, INSTANCE_PATH=str(instance), SERVER_TIMING="1") as app:
+    with application(database_url, INSTANCE_PATH=str(instance), SERVER_TIMING="1", CACHE_VERIFY="1") as app:
         migrate(app)
         yield app
 
@@ -42,6 +44,9 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
     yield migrated_app
     with migrated_app.app_context():
         empty_tables()
+    uses = migrated_app.extensions["querycache"].uses.totals()
+    migrated_app.extensions["querycache"].uses = Uses()
+    assert not [name for name, use in uses.items() if use.differing], "the cache answered what was not so"
 
 
 @pytest.fixture
@@ -129,6 +134,9 @@ def empty_tables() -> None:
                 connection.execute(update(table).values(dict.fromkeys(loops)))
         for table in filled:
             connection.execute(table.delete())
+        if connection.scalar(select(func.count()).select_from(versions.CacheVersion)) > versions.FOLDED_FROM:
+            versions.fold(connection)
+        connection.execute(update(versions.CacheVersion).values(change_set_id=None))  # which was of the test before
 
 
 def looping(table: Table) -> list[str]:

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from app.changes import tracking, transaction
 from app.changes.tracking import recording
+from app.core.querycache import versions
 from app.extensions import db
 
 T = TypeVar("T")
@@ -48,6 +49,8 @@ def empty_journal() -> None:
     EMPTIED["journal"] += 1
     db.session.rollback()
     with db.engine.begin() as connection:
+        versions.touch(connection, ["journal"])  # which sees no statement in text
+        connection.execute(update(versions.CacheVersion).values(change_set_id=None))
         if connection.dialect.name == "sqlite":
             query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'keep_%'"
             triggers = connection.execute(text(query)).all()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import CompoundSelect, Row, Select, bindparam, null, select, union_all
 
 from app.access.grants import Action, Scope, Subject
 from app.accounts.models import AccessRole, GrantRow, Session, User
-from app.accounts.sessions import is_live, token_hash
+from app.accounts.sessions import IS_LIVE, live_at, token_hash
 from app.core.problems import Forbidden
+from app.core.querycache import versions
 from app.extensions import db
 from app.people.employee import Employee
 
@@ -64,14 +66,36 @@ def operator() -> Actor:
 
 
 def by_session_token(token: str, now: datetime) -> Actor | None:
-    """Return who is signed in with this token: session, user, access role, employee and grants in one statement."""
+    """Return who is signed in with this token: session, user, access role, employee and grants in one statement.
+
+    It also brings the versions of what the cache may answer for, from the snapshot that everything else is read in.
+    """
+    query, width = _by_session()
+    rows = db.session.execute(query, {"token_hash": token_hash(token), **live_at(now)}).all()
+    versions.take(row[width:] for row in rows if row[width] is not None)
+    return _actor([row for row in rows if row[width] is None])
+
+
+@cache
+def _by_session() -> tuple[CompoundSelect[*tuple[Any, ...]], int]:
+    """Return the statement of `by_session_token`, and how many of its columns are the actor's; the rest are tokens'.
+
+    Each request runs it, and making it anew would take longer than running it.
+    """
     query = _actors().add_columns(Session.id, Session.last_seen_at).join(Session, Session.user_id == User.id)
-    return _actor(query.where(Session.token_hash == token_hash(token), is_live(now)))
+    query = query.where(Session.token_hash == bindparam("token_hash"), IS_LIVE)
+    width, told = len(query.selected_columns), versions.sums()
+    blank = [null().label(f"no_{number}") for number in range(width)]
+    both: CompoundSelect[*tuple[Any, ...]] = union_all(
+        query.add_columns(*(null().label(column.key) for column in told.selected_columns)),
+        told.with_only_columns(*blank, *told.selected_columns),
+    )
+    return both, width
 
 
 def by_user(user_id: int) -> Actor | None:
     """Return the actor of an active account, fresh from the database."""
-    return _actor(_actors().where(User.id == user_id))
+    return _actor(db.session.execute(_actors().where(User.id == user_id)).all())
 
 
 def refreshed(actor: Actor) -> Actor:
@@ -108,12 +132,11 @@ def _actors() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _actor(query: Select[*tuple[Any, ...]]) -> Actor | None:
-    rows = db.session.execute(query).all()
+def _actor(rows: Sequence[Row[*tuple[Any, ...]]]) -> Actor | None:
     if not rows:
         return None
     user_id, email, has_password, role, employee_id, number, first, last, department_id = rows[0][:9]
-    session_id, last_seen_at = rows[0][12:] if len(rows[0]) > 12 else (None, None)
+    session_id, last_seen_at = rows[0][12:14] if len(rows[0]) > 12 else (None, None)
     return Actor(
         user_id=user_id,
         name=f"{first} {last}".strip() if employee_id else email,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.changes.tracking import Tracked
 from app.core import text
-from app.core.columns import KEY_LENGTH, Id, UtcDateTime, choice, key_string
+from app.core.columns import CACHED, KEY_LENGTH, UNCACHED, Id, UtcDateTime, choice, key_string
 from app.extensions import Base
 from app.people.employee import Employee
 
@@ -29,7 +29,7 @@ class AccessRole(Tracked, Base):
     description: Mapped[str | None] = mapped_column(String(200))
     is_builtin: Mapped[bool] = mapped_column(default=False)
 
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = ({"sqlite_autoincrement": True, "info": {CACHED: "accounts"}},)
 
 
 class GrantRow(Tracked, Base):
@@ -62,7 +62,7 @@ class User(Tracked, Base):
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(String(EMAIL_LENGTH))
     email_key: Mapped[str] = mapped_column(key_string(), unique=True)
-    password_hash: Mapped[str | None] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(200), info=UNCACHED)
     access_role_id: Mapped[int] = mapped_column(ForeignKey("access_roles.id", ondelete="RESTRICT"), index=True)
     employee_id: Mapped[int | None] = mapped_column(ForeignKey("employees.id", ondelete="RESTRICT"), unique=True)
     is_active: Mapped[bool] = mapped_column(default=True)
@@ -73,7 +73,7 @@ class User(Tracked, Base):
     access_role: Mapped[AccessRole] = relationship()
     employee: Mapped[Employee | None] = relationship()
 
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = ({"sqlite_autoincrement": True, "info": {CACHED: "accounts"}},)
 
     @validates("email")
     def _keep_key(self, _field: str, value: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
 
 from app.accounts.models import Session, User
 from app.changes.tracking import KNOWINGLY
@@ -31,7 +32,20 @@ def token_hash(token: str) -> str:
 
 def is_live(at: datetime) -> ColumnElement[bool]:
     """Return the condition for sessions that are neither over nor idle for too long."""
-    return and_(Session.expires_at > at, Session.last_seen_at > at - IDLE)
+    return _is_live(**live_at(at))
+
+
+def live_at(at: datetime) -> dict[str, datetime]:
+    """Return the values of `IS_LIVE` at a moment."""
+    return {"live_at": at, "seen_since": at - IDLE}
+
+
+def _is_live(live_at: Any, seen_since: Any) -> ColumnElement[bool]:
+    return and_(Session.expires_at > live_at, Session.last_seen_at > seen_since)
+
+
+IS_LIVE = _is_live(bindparam("live_at"), bindparam("seen_since"))
+"""The same as `is_live`, for a statement that is made once."""
 
 
 def start(user: User, address: str | None, agent: str | None) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.changes.journal import HASH_LENGTH, REASON_LENGTH
-from app.core.columns import Id, UtcDateTime, choice, key_string
+from app.core.columns import CACHED, UNCACHED, Id, UtcDateTime, choice, key_string
 from app.core.jobs.job import Job
 from app.extensions import Base
 
@@ -40,7 +40,7 @@ class Approval(Base):
 
     id: Mapped[Id]
     action: Mapped[str] = mapped_column(key_string(Job.ACTION_LENGTH))
-    arguments: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    arguments: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), info=UNCACHED)
     actor_id: Mapped[int]
     session_id: Mapped[int | None]
     source: Mapped[str] = mapped_column(key_string(20))
@@ -61,7 +61,7 @@ class Approval(Base):
     __table_args__ = (
         Index(None, "verdict", "expires_at"),
         Index(None, "asked_at", "id"),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {CACHED: "approvals"}},
     )
 
 

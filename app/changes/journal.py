@@ -29,7 +29,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.changes.tracking import Change, Operation
 from app.core.clock import now
-from app.core.columns import UtcDateTime, choice, key_string
+from app.core.columns import CACHED, UNCACHED, UtcDateTime, choice, key_string
+from app.core.querycache import versions
 from app.extensions import Base, db
 
 REASON_LENGTH = 500
@@ -54,14 +55,14 @@ class ChangeSet(Base):
     actor_id: Mapped[int | None] = mapped_column(index=True)  # the account; None is the operator, or the system itself
     session_id: Mapped[int | None]
     action: Mapped[str] = mapped_column(key_string(60))
-    arguments: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    arguments: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), info=UNCACHED)
     source: Mapped[str] = mapped_column(key_string(20))
     reason: Mapped[str | None] = mapped_column(String(REASON_LENGTH))
     request_id: Mapped[str | None] = mapped_column(key_string(64))
     address: Mapped[str | None] = mapped_column(String(45))
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("change_sets.id", ondelete="RESTRICT"), index=True)
 
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = ({"sqlite_autoincrement": True, "info": {CACHED: "journal"}},)
 
 
 class Segment(Base):
@@ -76,7 +77,10 @@ class Segment(Base):
     count: Mapped[int]
     content_hash: Mapped[str] = mapped_column(key_string(HASH_LENGTH))
 
-    __table_args__ = (UniqueConstraint("change_set_id", "number"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("change_set_id", "number"),
+        {"sqlite_autoincrement": True, "info": {CACHED: "journal"}},
+    )
 
 
 class Unsealed(Base):
@@ -102,14 +106,14 @@ class ChangeRow(Base):
     person_id: Mapped[int | None] = mapped_column(index=True)
     operation: Mapped[Operation] = mapped_column(choice(Operation, "operation"))
     fields: Mapped[str] = mapped_column(String(FIELDS_LENGTH))  # " first_name phone ", to look for one of them
-    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    salt: Mapped[str | None] = mapped_column(key_string(SALT_LENGTH))
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), info=UNCACHED)
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), info=UNCACHED)
+    salt: Mapped[str | None] = mapped_column(key_string(SALT_LENGTH), info=UNCACHED)
     digest: Mapped[str] = mapped_column(key_string(HASH_LENGTH))
 
     __table_args__ = (
         Index(None, "entity", "row_id"),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {CACHED: "journal"}},
     )
 
 
@@ -140,6 +144,7 @@ def record(origin: Origin, changes: Sequence[Change], within: int | None = None)
     else:
         last = select(func.max(Segment.number)).where(Segment.change_set_id == within)
         number = (connection.execute(last).scalar_one_or_none() or 0) + 1
+    versions.note_change_set(connection, within)
     rows = [row_of(change) for change in changes]
     segment_id = _inserted(
         Segment,

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.core.database.engine import end_transaction
+from app.core.database.engine import WRITING, end_transaction
 from app.core.database.faults import is_lost_connection, is_worth_repeating
 from app.core.problems import Busy, OutcomeUnknown, Unavailable
 from app.extensions import db
@@ -21,7 +21,6 @@ ATTEMPTS = 6
 FIRST_WAIT_SECONDS = 0.02
 # Each attempt may itself wait for a lock; whoever waits for the page has gone long before six of those.
 PATIENCE_SECONDS = 20
-WRITING = "is_writing"
 
 
 def write(work: Callable[[], T], *, keep: bool = True) -> T:

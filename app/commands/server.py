@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from app.actions import duties
+from app.core.querycache.cached import of_app
 
 THREADS = 8
 # Ctrl-C and SIGTERM let pages that are being made come to their end, but nobody wants to wait for long.
@@ -72,7 +73,7 @@ def serve_on(listener: socket.socket, app: Flask, when_ready: Callable[[], None]
         "forwarded_allow_ips": "",
         "when_ready": lambda arbiter: _ready(arbiter, when_ready),
         "post_worker_init": lambda _worker: background.start(),
-        "worker_exit": lambda _arbiter, _worker: _end(background, stopping),
+        "worker_exit": lambda _arbiter, _worker: _end(app, background, stopping),
     }
     listener.close()
     Server(app, options).run()
@@ -84,8 +85,10 @@ def _ready(arbiter: Any, when_ready: Callable[[], None]) -> None:
     when_ready()
 
 
-def _end(background: threading.Thread, stopping: threading.Event) -> None:
+def _end(app: Flask, background: threading.Thread, stopping: threading.Event) -> None:
     """Let a short step of background work come to its end; a longer one is taken back, and done at the next start."""
     stopping.set()
     if background.is_alive():
         background.join(GRACE_SECONDS)
+    with app.app_context():
+        of_app().keeper.end(of_app())

@@ -12,6 +12,10 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 KEY_LENGTH = 255
+CACHED = "cached"
+"""The key of `Table.info` that says a table may be read through the query cache, and which group of tables it is of."""
+UNCACHED = {"is_uncached": True}
+"""The `info` of a column that keeps it out of the query cache, whatever is asked of its table."""
 
 
 def key_string(length: int = KEY_LENGTH) -> TypeEngine[str]:

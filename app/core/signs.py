@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.clock import now
 from app.core.columns import UtcDateTime, choice, key_string
+from app.core.database.engine import WRITING
 from app.core.database.faults import is_lost_connection, is_worth_repeating
 from app.core.jobs.worker import repeat
 from app.core.version import VERSION
@@ -38,6 +39,8 @@ class Kind(StrEnum):
     WORKER = "worker"
     STORAGE = "storage"
     MAIL = "mail"
+    CACHE = "cache"
+    """The store of the query cache, as one process sees it."""
 
 
 class Sign(Base):
@@ -74,8 +77,8 @@ def note(kind: Kind, name: str, is_good: bool, detail: str | None = None) -> Non
     if is_known is False:
         first = insert(Sign).values(kind=kind, name=name, since=at, **values)
         _write(lambda connection: connection.execute(first))
-        if kind is Kind.WORKER:
-            _write(partial(_forget_workers_unseen, at - WORKER_KEPT))
+        if kind in (Kind.WORKER, Kind.CACHE):
+            _write(partial(_forget_unseen, kind, at - WORKER_KEPT))
 
 
 def signs() -> list[Sign]:
@@ -119,19 +122,19 @@ def _is_as_before(is_good: bool, detail: str | None) -> ColumnElement[bool]:
     return is_same if is_good else and_(is_same, Sign.detail.is_not_distinct_from(detail))
 
 
-def _forget_workers_unseen(since: datetime, connection: Connection) -> None:
+def _forget_unseen(kind: Kind, since: datetime, connection: Connection) -> None:
     """Remove them one by one, by key: a range would lock the rows of those that live."""
-    unseen = select(Sign.name).where(Sign.kind == Kind.WORKER, Sign.at < since)
+    unseen = select(Sign.name).where(Sign.kind == kind, Sign.at < since)
     for name in connection.scalars(unseen).all():
-        connection.execute(delete(Sign).where(*_of(Kind.WORKER, name), Sign.at < since))
+        connection.execute(delete(Sign).where(*_of(kind, name), Sign.at < since))
 
 
 def _write(work: Callable[[Connection], T]) -> T | None:
     """Run `work` in a short transaction; None where the database is away, or another was faster."""
-    if db.session().info.get("is_writing"):
+    if db.session().info.get(WRITING):
         raise RuntimeError("a sign inside a write would wait for that write to end")
     try:
-        with db.engine.connect().execution_options(is_writing=True) as connection, connection.begin():
+        with db.engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
             return work(connection)
     except IntegrityError:  # noted by another at this very moment
         return None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.changes.tracking import Tracked
 from app.core import text
-from app.core.columns import KEY_LENGTH, Id, key_string
+from app.core.columns import CACHED, KEY_LENGTH, Id, key_string
 from app.extensions import Base
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Department(Tracked, Base):
 
     __table_args__ = (
         CheckConstraint("name <> ''", name="has_a_name"),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {CACHED: "departments"}},
     )
 
     @validates("name", "code")

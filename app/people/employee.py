@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.changes.tracking import Tracked
 from app.core import text
-from app.core.columns import KEY_LENGTH, Id, choice, key_string
+from app.core.columns import CACHED, KEY_LENGTH, UNCACHED, Id, choice, key_string
 from app.extensions import Base
 from app.people.department import Department
 from app.people.role import Role
@@ -80,14 +80,14 @@ class Employee(Tracked, Base):
     role_id: Mapped[int | None] = mapped_column(ForeignKey("roles.id", ondelete="RESTRICT"))
     manager_id: Mapped[int | None] = mapped_column(ForeignKey("employees.id", ondelete="RESTRICT"))
 
-    birth_date: Mapped[date | None]
-    home_address: Mapped[str | None] = mapped_column(String(ADDRESS_LENGTH))
-    personal_email: Mapped[str | None] = mapped_column(String(EMAIL_LENGTH))
-    personal_phone: Mapped[str | None] = mapped_column(String(PHONE_LENGTH))
-    emergency_name: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
-    emergency_phone: Mapped[str | None] = mapped_column(String(PHONE_LENGTH))
-    notes: Mapped[str | None] = mapped_column(Text, info={"longest": NOTES_LENGTH})
-    custom: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    birth_date: Mapped[date | None] = mapped_column(info=UNCACHED)
+    home_address: Mapped[str | None] = mapped_column(String(ADDRESS_LENGTH), info=UNCACHED)
+    personal_email: Mapped[str | None] = mapped_column(String(EMAIL_LENGTH), info=UNCACHED)
+    personal_phone: Mapped[str | None] = mapped_column(String(PHONE_LENGTH), info=UNCACHED)
+    emergency_name: Mapped[str | None] = mapped_column(String(NAME_LENGTH), info=UNCACHED)
+    emergency_phone: Mapped[str | None] = mapped_column(String(PHONE_LENGTH), info=UNCACHED)
+    notes: Mapped[str | None] = mapped_column(Text, info={"longest": NOTES_LENGTH, **UNCACHED})
+    custom: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), info=UNCACHED)
 
     department: Mapped[Department | None] = relationship(foreign_keys=[department_id])
     role: Mapped[Role | None] = relationship()
@@ -110,7 +110,7 @@ class Employee(Tracked, Base):
         Index(None, "department_id", "name_key", "id"),
         Index(None, "role_id", "name_key", "id"),
         Index(None, "manager_id", "name_key", "id"),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {CACHED: "employees"}},
     )
 
     @property

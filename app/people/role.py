@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.changes.tracking import Tracked
 from app.core import text
-from app.core.columns import KEY_LENGTH, Id, key_string
+from app.core.columns import CACHED, KEY_LENGTH, Id, key_string
 from app.extensions import Base
 
 
@@ -34,7 +34,7 @@ class Role(Tracked, Base):
     __table_args__ = (
         CheckConstraint("title <> ''", name="has_a_title"),
         CheckConstraint("level BETWEEN 1 AND 20", name="level"),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {CACHED: "roles"}},
     )
 
     @validates("title")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Mapper, mapped_column
 from sqlalchemy.orm.attributes import get_history
 
 from app.core import text
-from app.core.columns import key_string
+from app.core.columns import CACHED, key_string
 from app.extensions import Base
 from app.people.employee import Employee
 
@@ -28,7 +28,7 @@ class SearchWord(Base):
     employee_id: Mapped[int] = mapped_column(ForeignKey("employees.id", ondelete="CASCADE"), primary_key=True)
     field_group: Mapped[str] = mapped_column(String(20), primary_key=True)
 
-    __table_args__ = (Index(None, "employee_id"),)
+    __table_args__ = (Index(None, "employee_id"), {"info": {CACHED: "employees"}})
 
 
 def words_of(values: dict[str, str | None]) -> set[str]:

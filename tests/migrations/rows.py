@@ -97,6 +97,18 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "switches": {"name": "four_eyes", "is_on": False, "at": MOMENT},
     "signs": {"kind": "worker", "name": "a:1", "is_good": True, "at": MOMENT, "since": MOMENT},
+    "cache_versions": {"name": "employees", "high": 1, "low": 2, "change_set_id": 100},
+    "cache_uses": {
+        "name": "home.by_status",
+        "sql": "SELECT 1",
+        "tables": "employees",
+        "refusal": "",
+        **dict.fromkeys(("hits", "misses", "verified", "differing", "away", "writing", "refused", "too_large"), 1),
+        "miss_seconds": 0.5,
+        "saved_seconds": 0.25,
+        "filled_at": MOMENT,
+        "used_at": MOMENT,
+    },
     "jobs": {
         "id": 100,
         "action": "transfer",
@@ -170,6 +182,6 @@ def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-GOING = {"jobs", "job_leases", "approvals", "switches", "signs"}
+GOING = {"jobs", "job_leases", "approvals", "switches", "signs", "cache_versions", "cache_uses"}
 """What goes with its table when a migration is taken back: work that is under way, and no record of anything."""
 LEFT_OUT = {("schema_state", "applied_at"), ("access_roles", "id"), ("grants", "id"), ("grants", "access_role_id")}

@@ -28,6 +28,10 @@ class Limits:
     lock: int = 10
 
 
+WRITING = "is_writing"
+"""Set in the session's `info`, and as an option of its connection, while it is in a write transaction."""
+MIGRATING = "is_migrating"
+"""An option of a connection on which migrations run; they say themselves which versions they make."""
 REQUEST = Limits()
 # Changing a large table takes longer than a page may.
 MIGRATION = Limits(statement=None)
@@ -145,7 +149,7 @@ def _sqlite_pragmas(connection: Any, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     """Open SQLite's transaction: a writer takes the lock at once, because a later upgrade fails without waiting."""
-    is_writing = connection.get_execution_options().get("is_writing", False)
+    is_writing = connection.get_execution_options().get(WRITING, False)
     statement = "BEGIN IMMEDIATE" if is_writing else "BEGIN"
     raw = connection.connection.dbapi_connection
     assert raw is not None

@@ -34,12 +34,14 @@ TRY_LOCK = {
     "postgresql": "SELECT CASE WHEN pg_try_advisory_lock(7310468112) THEN 1 ELSE 0 END",
 }
 LOCK_SECONDS = 300
+FIRST_WITH_TOKENS = 6
 ASK_EVERY_SECONDS = 0.5
 # The moment in UTC, whatever time zone the session that runs printed SQL is in.
 NOW = {"mysql": "UTC_TIMESTAMP(6)", "postgresql": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"}
 # What the tables of all migrations have in common. Apart from the models, whose types may change under migrations that
 # have long been run; these may not.
 TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
+WRITING = {engines.WRITING: True, engines.MIGRATING: True}
 HOLDS_FILE: ContextVar[bool] = ContextVar("holds_file", default=False)
 
 
@@ -73,12 +75,29 @@ def moment() -> Any:
 
 
 def note_revision(number: int, oldest_code: int) -> None:
-    """Write into `schema_state`, from inside a migration, that it was applied and which code may run on it."""
+    """Write into `schema_state`, from inside a migration, that it was applied and which code may run on it.
+
+    What it changed in the tables is another version for the query cache, whether it did or not.
+    """
     now = NOW.get(op.get_context().dialect.name, "CURRENT_TIMESTAMP")
+    if number > FIRST_WITH_TOKENS:
+        op.execute(
+            "INSERT INTO cache_versions (name, high, low) "  # noqa: S608 words of ours
+            f"SELECT name, {random_half()}, {random_half()} FROM cache_versions GROUP BY name"
+        )
     op.execute(
         "INSERT INTO schema_state (number, revision, oldest_code, applied_at) "  # noqa: S608 numbers of ours
         f"VALUES ({number}, '{number:04d}', {oldest_code}, {now})"
     )
+
+
+def random_half() -> str:
+    """Return the SQL of a random number of 31 bits: the database draws it, so no two databases have the same."""
+    return {
+        "mysql": "FLOOR(RAND() * 2147483648)",
+        "postgresql": "FLOOR(RANDOM() * 2147483648)::bigint",
+        "sqlite": "ABS(RANDOM()) % 2147483648",
+    }[op.get_context().dialect.name]
 
 
 def forget_revision(number: int) -> None:
@@ -159,7 +178,7 @@ def _file_lock(engine: Engine) -> Iterator[None]:
 @contextmanager
 def _foreign_keys_off(engine: Engine) -> Iterator[Connection]:
     """Give a connection that may rebuild tables which others refer to, in transactions that write from the start."""
-    with engine.connect().execution_options(is_writing=True) as connection:
+    with engine.connect().execution_options(**WRITING) as connection:
         raw = connection.connection.dbapi_connection
         assert raw is not None
         raw.execute("PRAGMA foreign_keys = OFF")

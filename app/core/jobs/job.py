@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.columns import Id, UtcDateTime, choice, key_string
+from app.core.columns import CACHED, UNCACHED, Id, UtcDateTime, choice, key_string
 from app.extensions import Base
 
 TOKEN_LENGTH = 32
@@ -64,10 +64,14 @@ class Job(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    arguments: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    steps: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    arguments: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), info=UNCACHED)
+    steps: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), info=UNCACHED)
 
-    __table_args__ = (Index(None, "state", "not_before", "id"), Index(None, "created_at", "id"))
+    __table_args__ = (
+        Index(None, "state", "not_before", "id"),
+        Index(None, "created_at", "id"),
+        {"info": {CACHED: "jobs"}},
+    )
 
 
 class JobLease(Base):
