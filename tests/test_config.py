@@ -103,6 +103,25 @@ def test_production_without_secret_is_one_sentence(tmp_path: Path) -> None:
         ({"DEMO": "²"}, "DEMO is “²”"),
         ({"TRUSTED_PROXIES": "yes"}, "TRUSTED_PROXIES is “yes”"),
         ({"SECRET_KEY_FILE": "/nowhere/at/all"}, "SECRET_KEY_FILE names /nowhere/at/all, which can't be read"),
+        ({"REDIS_URL": "http://ana:S3cret@here"}, "REDIS_URL begins with nothing we know"),
+        ({"REDIS_URL": "redis:6379"}, "use one of redis://…, rediss://…, redis+sentinel://…"),
+        (
+            {"REDIS_URL": "redis://:S3cret@"},
+            "host and port in REDIS_URL can't be used: write redis://user:password@host",
+        ),
+        ({"REDIS_URL": "redis://:S3cret@here:0/0"}, "host and port in REDIS_URL"),
+        ({"REDIS_URL": "rediss://:S3cret@here:70000/0"}, "host and port in REDIS_URL"),
+        ({"REDIS_URL": "redis://:S3cret@here:http/0"}, "host and port in REDIS_URL"),
+        ({"REDIS_URL": "redis://:S3/cret@here:6379/0"}, "“/”, “?” and “%” in a password as %2F, %3F and %25"),
+        ({"REDIS_URL": "redis://:S3cret@one,two/0"}, "host and port in REDIS_URL"),
+        ({"REDIS_URL": "redis+sentinel://:S3cret@one,,two/mymaster"}, "@host1:26379,host2:26379/mymaster/0"),
+        ({"REDIS_URL": "redis://:S3cret@here/staff"}, "number of a database in REDIS_URL"),
+        ({"REDIS_URL": "redis+sentinel://:S3cret@here/mymaster/x"}, "number of a database in REDIS_URL"),
+        ({"REDIS_URL": "redis://here/0?password=S3cret"}, "options: none"),
+        (
+            {"REDIS_URL": "rediss://here/0?socket_timeout=5"},
+            "options: ssl_ca_certs, ssl_cert_reqs, ssl_certfile",
+        ),
         ({"MAIL_URL": "imap://ana:S3cret@here"}, "MAIL_URL is neither smtp://…, smtps://… nor file:///…"),
         ({"MAIL_URL": "file://here/mail"}, "MAIL_URL is neither"),
         ({"PUBLIC_URL": "hr.example.com"}, "PUBLIC_URL is no address: write https://"),
@@ -188,13 +207,15 @@ def test_broken_instance_settings_are_one_sentence(tmp_path: Path) -> None:
 def test_secret_is_read_from_the_file_that_is_named(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(" from-the-file \n")
-    urls = ("DATABASE_URL", "MAIL_URL", "STORAGE_URL")
+    urls = ("DATABASE_URL", "REDIS_URL", "MAIL_URL", "STORAGE_URL")
     names = [setting.name for setting in config.SETTINGS if setting.secret and setting.name not in urls]
     found = settings(tmp_path, **{f"{name}_FILE": str(file) for name in names})
     assert {name: found[name] for name in names} == dict.fromkeys(names, "from-the-file")
     assert settings(tmp_path, SECRET_KEY="given", SECRET_KEY_FILE=str(file))["SECRET_KEY"] == "given"
     file.write_text("mysql://a@here/x\n")
     assert settings(tmp_path, DATABASE_URL_FILE=str(file))["DATABASE_URL"] == "mysql+pymysql://a@here/x"
+    file.write_text("redis+sentinel://ana:se:cr@et@[::1]:26379,here/mymaster/0?sentinel_password=secret\n")
+    assert settings(tmp_path, REDIS_URL_FILE=str(file))["REDIS_URL"] == file.read_text().strip()
     file.write_text("smtp://ana:secret@here\n")
     assert settings(tmp_path, MAIL_URL_FILE=str(file))["MAIL_URL"] == "smtp://ana:secret@here"
     file.write_text("s3://ana:secret@bucket\n")

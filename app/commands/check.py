@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core import mail
 from app.core.database import migration, schema, server
 from app.core.database.diagnosis import diagnose
+from app.core.querycache.cached import of_app
 from app.core.security import LOOPBACK
 from app.extensions import db
 
@@ -59,6 +60,7 @@ def findings(is_deployed: bool) -> Iterator[Finding]:
         yield from _settings(current_app.config)
     yield from _folders(Path(current_app.instance_path))
     yield from _database(is_deployed)
+    yield from _redis()
 
 
 def _settings(config: Any) -> Iterator[Finding]:
@@ -144,6 +146,19 @@ def _database(is_deployed: bool) -> Iterator[Finding]:
                     yield from _rights(connection)
     except SQLAlchemyError as error:
         yield Finding("R011", ERROR, diagnose(error))
+
+
+def _redis() -> Iterator[Finding]:
+    """Look whether the store of the query cache takes values and gives them back in time; memory always does."""
+    store = of_app().store
+    store.probe()
+    if store.trouble:
+        yield Finding(
+            "R014",
+            WARNING,
+            f"Redis is of no use at the moment, {store.trouble.reason}: pages are right, but slower, until REDIS_URL "
+            "leads to one that works (docs/operations.md, “When Redis is in trouble”).",
+        )
 
 
 def _migrations() -> Iterator[Finding]:

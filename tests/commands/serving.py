@@ -20,9 +20,9 @@ START = Callable[..., "Started"]
 
 
 class Started:
-    """A running `serve`, in a session of its own as at a terminal."""
+    """A running `serve`, in a session of its own as at a terminal; `app` is the module that makes the application."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, *, app: str = "run", **settings: object) -> None:
         settings.setdefault("PORT", free_port())
         self.port = settings["PORT"]
         self.environment = {
@@ -32,7 +32,7 @@ class Started:
             **{name: str(value) for name, value in settings.items()},
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "run", "serve"],
+            [sys.executable, "-m", "flask", "--app", app, "serve"],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,

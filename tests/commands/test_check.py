@@ -18,6 +18,7 @@ from app.core.clock import now
 from app.core.database.schema import HEAD, SchemaState
 from app.extensions import db
 from tests.applications import application, migrate
+from tests.core.querycache.stores import unhurried
 from tests.services.process import free_port
 from tests.services.server import Server
 from tests.writing import commit
@@ -267,6 +268,18 @@ def new_database(server: Server, name: str) -> Iterator[str]:
     server.drop_database(name)
     yield server.create_database(name)
     server.drop_database(name)
+
+
+@pytest.mark.once
+def test_redis_is_looked_at_where_there_is_one(url: str, folder: Path, redis_url: str) -> None:
+    with deployed(url, folder, REDIS_URL=redis_url) as app, unhurried():
+        assert ids(app) == ([], 0)
+        app.extensions["querycache"].store.backend.reconnect()
+    with deployed(url, folder, REDIS_URL=f"redis://:S3cret@127.0.0.1:{free_port()}/0") as app:
+        done = app.test_cli_runner().invoke(check)
+        assert done.stdout.startswith("R014 warning: Redis is of no use at the moment, it can’t be reached: pages are")
+        assert "S3cret" not in done.output
+        assert done.exit_code == 0
 
 
 def test_each_id_is_explained_in_the_operators_guide() -> None:

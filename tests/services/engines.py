@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -62,6 +63,14 @@ save ""
 appendonly no
 """
 
+SENTINEL_SETTINGS = """\
+bind {host}
+port {port}
+requirepass {password}
+sentinel sentinel-pass {password}
+dir {folder}
+"""
+
 
 def mariadb(folder: Path) -> Server:
     """Start a MariaDB server whose data is in `folder`, which is made."""
@@ -91,14 +100,23 @@ def postgresql(folder: Path) -> Server:
     return _begun(server, [program("PostgreSQL"), "-D", str(data)], user, folder)
 
 
-def redis_(folder: Path) -> Server:
-    """Start a Redis server that keeps nothing on disk."""
+def redis_(folder: Path, settings: str = "", password: str | None = None) -> Server:
+    """Start a Redis server that keeps nothing on disk, unless `settings` say otherwise."""
+    return _redis(folder, REDIS_SETTINGS + settings, password)
+
+
+def sentinel(folder: Path, settings: str, password: str, port: int) -> Server:
+    """Start a sentinel, told by `settings` what to watch."""
+    return _redis(folder, SENTINEL_SETTINGS + settings, password, port, "--sentinel")
+
+
+def _redis(folder: Path, template: str, password: str | None, port: int | None = None, *arguments: str) -> Server:
     user = account("redis")
     own_folder(folder, user)
-    server = Server("Redis", free_port(), secrets.token_hex(12))
+    server = Server("Redis", port or free_port(), password or secrets.token_hex(12))
     settings = folder / "redis.conf"
-    _write(settings, REDIS_SETTINGS, server, user)
-    return _begun(server, [program("Redis"), str(settings)], user, folder)
+    _write(settings, template, server, user)
+    return _begun(server, [program("Redis"), str(settings), *arguments], user, folder)
 
 
 def s3(folder: Path) -> Server:
@@ -109,19 +127,20 @@ def s3(folder: Path) -> Server:
     return _begun(server, command, None, folder)
 
 
-START: dict[str, Callable[[Path], Server]] = {
+START: dict[str, Callable[..., Server]] = {
     "MariaDB": mariadb,
     "PostgreSQL": postgresql,
     "Redis": redis_,
+    "Sentinel": sentinel,
     "S3": s3,
 }
 
 
-def launch(tier: str, folder: Path) -> Server:
+def launch(tier: str, folder: Path, *arguments: Any) -> Server:
     """Start a server in a new folder below `folder`; once more elsewhere when somebody took its port first."""
     for attempt in range(3):
         try:
-            return START[tier](folder / f"{tier.lower()}-{secrets.token_hex(3)}")
+            return START[tier](folder / f"{tier.lower()}-{secrets.token_hex(3)}", *arguments)
         except ServerError:
             if attempt == 2:
                 raise

@@ -25,6 +25,7 @@ from tests.services.broker import Asker, Owner, end
 from tests.services.engines import launch
 from tests.services.programs import TIERS, is_installed, program
 from tests.services.proxy import Proxy
+from tests.services.sentinels import Sentinels, watched
 from tests.services.server import Server
 
 DATABASES = {"sqlite": "SQLite", "mariadb": "MariaDB", "postgresql": "PostgreSQL"}
@@ -153,13 +154,13 @@ def s3_server(shared_server: Callable[[str], Server]) -> Server:
 
 
 @pytest.fixture
-def own_server(pytestconfig: pytest.Config) -> Iterator[Callable[[str], Server]]:
+def own_server(pytestconfig: pytest.Config) -> Iterator[Callable[..., Server]]:
     """Return a function that starts a server for this test alone, to be paused, crashed, restarted."""
     started: list[Server] = []
 
-    def give(tier: str) -> Server:
+    def give(tier: str, *arguments: Any) -> Server:
         need(tier)
-        started.append(launch(tier, pytestconfig.stash[OWNER].folder))
+        started.append(launch(tier, pytestconfig.stash[OWNER].folder, *arguments))
         return started[-1]
 
     yield give
@@ -183,6 +184,12 @@ def own_postgresql(own_server: Callable[[str], Server]) -> Server:
 def own_redis(own_server: Callable[[str], Server]) -> Server:
     """Return a Redis server for this test alone."""
     return own_server("Redis")
+
+
+@pytest.fixture
+def sentinels(own_server: Callable[..., Server]) -> Sentinels:
+    """Return two Redis servers for this test alone, watched by three sentinels."""
+    return watched(own_server)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
@@ -24,7 +25,8 @@ class Proxy:
     """Forwards 127.0.0.1:`port` to a server until it is told to misbehave.
 
     `cut()` resets all connections, new ones work; `black_hole()` loses nothing and passes nothing on: bytes wait, as
-    those in a broken network do; `refuse()` cuts and takes no new connections; `restore()` ends the last two.
+    those in a broken network do; `refuse()` cuts and takes no new connections; `slow_down()` holds each answer back for
+    a while; `restore()` ends the last three. `cut_short()` passes on the beginning of one answer, and resets.
     """
 
     def __init__(self, target_port: int, target_host: str = HOST) -> None:
@@ -33,6 +35,8 @@ class Proxy:
         self._connections: set[_Connection] = set()
         self._flows = threading.Event()
         self._flows.set()
+        self._pause = 0.0
+        self._end_after: int | None = None
         self.host = HOST
         self.port = 0
         self.accepted = 0
@@ -51,6 +55,19 @@ class Proxy:
         """Let connections stand and be made, but pass nothing on."""
         self._flows.clear()
 
+    def slow_down(self, seconds: float) -> None:
+        """Hold each answer back for so long."""
+        self._pause = seconds
+
+    def cut_short(self, size: int) -> None:
+        """Pass on so many bytes of the next answer that has more, then reset its connection."""
+        self._end_after = size
+
+    def lead_to(self, port: int) -> None:
+        """Reset all connections; new ones go to another port, as after a failover."""
+        self._target = (self._target[0], port)
+        self.cut()
+
     def refuse(self) -> None:
         """Reset all connections and refuse new ones."""
         with self._lock:
@@ -62,7 +79,8 @@ class Proxy:
         self.cut()
 
     def restore(self) -> None:
-        """Pass on what waited, and take connections again."""
+        """Pass on what waited, at once again, and take connections again."""
+        self._pause = 0.0
         self._flows.set()
         if self._listener is None:
             self._listen()
@@ -117,7 +135,14 @@ class Proxy:
     def _pump(self, connection: _Connection, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(65536):
+                if source is connection.server:
+                    time.sleep(self._pause)
                 self._flows.wait()
+                if source is connection.server and self._end_after is not None and len(data) > self._end_after:
+                    size, self._end_after = self._end_after, None
+                    sink.sendall(data[:size])
+                    self._reset(connection)
+                    return
                 sink.sendall(data)
             self._flows.wait()
             if not connection.is_cut:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,6 +152,31 @@ def test_black_hole_answers_nothing_and_loses_nothing(redis_server: Server) -> N
         proxy.restore()
         line.settimeout(20)
         assert line.recv(100).startswith(b"-NOAUTH")
+
+
+def test_slow_line_holds_each_answer_back(redis_server: Server) -> None:
+    with Proxy(redis_server.port) as proxy, socket.create_connection((proxy.host, proxy.port)) as line:
+        proxy.slow_down(0.05)
+        for _ in range(2):
+            began = time.monotonic()
+            line.sendall(b"PING\r\n")
+            assert line.recv(100).startswith(b"-NOAUTH")
+            assert time.monotonic() - began >= 0.05
+
+
+def test_answer_that_is_cut_short_is_one_only(redis_server: Server) -> None:
+    with Proxy(redis_server.port) as proxy:
+        proxy.cut_short(4)
+        with socket.create_connection((proxy.host, proxy.port)) as line:
+            line.sendall(b"PING\r\n")
+            said = b""
+            with contextlib.suppress(ConnectionResetError):
+                while part := line.recv(100):
+                    said += part
+            assert said in (b"", b"-NOA")  # a reset may overtake what was on its way
+        with socket.create_connection((proxy.host, proxy.port)) as line:
+            line.sendall(b"PING\r\n")
+            assert line.recv(100).startswith(b"-NOAUTH")
 
 
 def test_orderly_end_of_a_connection_passes_through(redis_server: Server) -> None:
