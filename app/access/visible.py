@@ -15,17 +15,33 @@ from app.people.department import Department
 from app.people.employee import Employee, Status
 
 
-def visible(actor: Actor, *subjects: Subject) -> ColumnElement[bool]:
+def visible(actor: Actor, *subjects: Subject, only_here: bool = False) -> ColumnElement[bool]:
     """Return the condition on `Employee` for the people of whom `actor` may see all of `subjects`.
 
     Without a subject it is the directory, which everybody else's queries build on. A query that sorts, filters
     or searches by a field names the field's group here too: otherwise order and counts would tell what is hidden.
-    Somebody who left is in the directory only for those who may see their employment.
+    Somebody who left is in the directory only for those who may see their employment, with `only_here` for nobody.
     """
     conditions = [reach(actor, Action.VIEW, subject) for subject in {*subjects, Subject.DIRECTORY}]
-    if Subject.EMPLOYMENT not in subjects and not actor.can_everywhere(Action.VIEW, Subject.EMPLOYMENT):
+    if only_here:
+        conditions.append(Employee.status != Status.LEFT)
+    elif Subject.EMPLOYMENT not in subjects and not actor.can_everywhere(Action.VIEW, Subject.EMPLOYMENT):
         conditions.append(or_(Employee.status != Status.LEFT, reach(actor, Action.VIEW, Subject.EMPLOYMENT)))
     return and_(true(), *conditions)
+
+
+def shared_by(actor: Actor, *, of_others: bool = False) -> str:
+    """Return what actors have in common who see the same of the same people: they may share an answer of the cache.
+
+    `of_others` is for an answer that holds nothing of what its reader may see of themselves alone.
+    """
+    seen = {subject: scope for (action, subject), scope in actor.grants.items() if action is Action.VIEW}
+    parts = sorted(f"{subject}:{scope}" for subject, scope in seen.items())
+    if set(seen.values()) - ({Scope.ALL, Scope.SELF} if of_others else {Scope.ALL}):
+        parts.append(f"as {actor.employee_id}")
+    if Scope.DEPARTMENT in seen.values():
+        parts.append(f"in {actor.department_id}")
+    return " ".join(parts)
 
 
 def reach(actor: Actor, action: Action, subject: Subject) -> ColumnElement[bool]:

@@ -91,6 +91,7 @@ class Bar:
     ids: list[int]
     count: int
     count_is_capped: bool
+    count_is_about: bool
 
     @property
     def on_page(self) -> str:
@@ -116,7 +117,7 @@ def bar(panel: Panel, asked: Asked, found: Page[Any]) -> Bar | None:
         return None
     ids = [panel.row_id(row) for row in found.rows]
     url = panel.get_url(".action_view", **address(panel, asked))
-    return Bar(url, offered, ids, found.count, found.count_is_capped)
+    return Bar(url, offered, ids, found.count, found.count_is_capped, found.count_is_about)
 
 
 def begin(panel: Panel) -> Any:

@@ -74,7 +74,7 @@ MOVE = BulkAction(
 
 
 def _headcount(row: DepartmentRow) -> Cell:
-    url = url_for("employees.index_view", flt0_department=row.department.id, flt1_is_here="1")
+    url = url_for("employees.index_view", flt0_department=row.id, flt1_is_here="1")
     return cell(row.headcount, "number", url if row.headcount else None)
 
 
@@ -91,12 +91,12 @@ class DepartmentsPanel(OrganisationPanel):
     merge_form_class = MergeDepartmentForm
     bulk_actions = (MOVE,)
     columns = (
-        Column("name", _l("Name"), lambda r: cell(r.department.name), sort="name"),
-        Column("code", _l("Code"), lambda r: cell(r.department.code)),
+        Column("name", _l("Name"), lambda r: cell(r.name), sort="name"),
+        Column("code", _l("Code"), lambda r: cell(r.code)),
         Column("parent", _l("Part of"), lambda r: cell(r.parent)),
         Column("lead", _l("Lead"), lambda r: cell(r.lead)),
         Column("headcount", _l("Headcount"), _headcount, numeric=True),
-        Column("closed_on", _l("Closed on"), lambda r: cell(r.department.closed_on, "date")),
+        Column("closed_on", _l("Closed on"), lambda r: cell(r.closed_on, "date")),
     )
     column_filters = (Filter("is_open", _l("Open"), "select", lambda: [("1", _("Yes")), ("0", _("No, closed"))]),)
     sections = ((_l("Department"), ("name", "code", "parent_id", "lead_id", "cost_centre", "closed_on")),)
@@ -110,46 +110,45 @@ class DepartmentsPanel(OrganisationPanel):
 
     def row_id(self, row: DepartmentRow) -> int:
         """Return a department's id."""
-        return row.department.id
+        return row.id
 
     def export_rows(self, asked: Asked) -> tuple[list[str], Iterable[list[Any]]]:
         """Return the departments of the list."""
         header = ["code", "name", "parent", "lead_number", "cost_centre", "headcount", "closed_on"]
         rows = (
             [
-                r.department.code,
-                r.department.name,
+                r.code,
+                r.name,
                 r.parent,
                 r.lead_number,
-                r.department.cost_centre,
+                r.cost_centre,
                 r.headcount,
-                r.department.closed_on,
+                r.closed_on,
             ]
-            for r in self.all_rows(asked)
+            for r in reading.all_departments(gate.actor(), self.wanted(asked))
         )
         return header, rows
 
     def entry(self, record_id: int) -> Entry:
         """Return one department."""
         row = reading.department(gate.actor(), record_id)
-        department = row.department
-        parent = url_for("departments.details_view", id=department.parent_id) if department.parent_id else None
-        lead = url_for("employees.details_view", id=department.lead_id) if department.lead_id else None
-        people = url_for("employees.index_view", flt0_department=department.id, flt1_is_here="1")
+        parent = url_for("departments.details_view", id=row.parent_id) if row.parent_id else None
+        lead = url_for("employees.details_view", id=row.lead_id) if row.lead_id else None
+        people = url_for("employees.index_view", flt0_department=row.id, flt1_is_here="1")
         fields = [
-            (label_of("name"), department.name, None),
-            (label_of("code"), department.code or "", None),
+            (label_of("name"), row.name, None),
+            (label_of("code"), row.code or "", None),
             (label_of("parent"), row.parent or "", parent),
             (label_of("lead"), row.lead or "", lead),
-            (label_of("cost_centre"), department.cost_centre or "", None),
+            (label_of("cost_centre"), row.cost_centre or "", None),
             (label_of("headcount"), shown(row.headcount), people),
-            (label_of("closed_on"), shown(department.closed_on), None),
+            (label_of("closed_on"), shown(row.closed_on), None),
         ]
         made = Entry(
-            id=department.id,
-            version=department.version,
-            title=department.name,
-            values={name: getattr(department, name) for name in FIELDS},
+            id=row.id,
+            version=row.version,
+            title=row.name,
+            values={name: getattr(row, name) for name in FIELDS},
             groups=[Group(_l("Department"), fields)],
             may_edit=self.may(Action.EDIT),
             may_delete=self.may(Action.DELETE),
@@ -157,9 +156,9 @@ class DepartmentsPanel(OrganisationPanel):
             source=row,
         )
         if made.may_edit:
-            url = self.get_url(".do_view", wanted=MOVE.name, ids=department.id)
+            url = self.get_url(".do_view", wanted=MOVE.name, ids=row.id)
             made.extra_actions.append(ExtraAction(MOVE.label, url, "get", MOVE.help))
-        made.extra_actions += self.ending_actions(made, department.closed_on)
+        made.extra_actions += self.ending_actions(made, row.closed_on)
         return made
 
     def create(self, form: forms.Form) -> int:

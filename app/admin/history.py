@@ -18,7 +18,8 @@ from app.admin.declarations import Entry as Record
 from app.reading import journal
 from app.reading.journal import Entry
 from app.reading.journal_rights import WITHIN
-from app.ui.differences import Item, described_each
+from app.reading.news import Headline
+from app.ui.differences import Item, described_each, name_of
 from app.ui.labels import SOURCES, action
 from app.ui.lists import Links, asked_place, links
 
@@ -48,6 +49,17 @@ class ShownSet:
     progress_url: str | None
     undoes_url: str | None
     undone_by_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A change set in one line: what was done to whom, by whom, and the page that tells all of it."""
+
+    url: str
+    title: str
+    names: str
+    who: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,12 @@ def shown_set(who: Actor, entry: Entry, items: list[Item]) -> ShownSet:
         undoes_url=_details(entry.undoes_id) if entry.undoes_id else None,
         undone_by_url=_details(entry.undone_by_id) if entry.undone_by_id else None,
     )
+
+
+def line(told: Headline) -> Line:
+    """Return one change set in a line."""
+    names = _listed(map(name_of, told.records), told.has_more)
+    return Line(_details(told.id), action(told.action), names, _who(told), told.at)
 
 
 def by_day(sets: Iterable[ShownSet]) -> list[tuple[date, list[ShownSet]]]:
@@ -153,13 +171,17 @@ def _progress(who: Actor, entry: Entry) -> str | None:
 def _names(entry: Entry, items: Iterable[Item], has_more: bool) -> str:
     """Return whom or what a set was about: first the people whom the action named, then the others."""
     ordered = sorted(items, key=lambda item: item.person_id not in entry.about)
-    names = list(dict.fromkeys(item.name for item in ordered if item.name))
+    return _listed((item.name for item in ordered), has_more)
+
+
+def _listed(all_names: Iterable[str], has_more: bool) -> str:
+    names = list(dict.fromkeys(name for name in all_names if name))
     if len(names) > NAMED or (has_more and names):
         return _("%(names)s and more", names=", ".join(names[:NAMED]))
     return ", ".join(names)
 
 
-def _who(entry: Entry) -> str:
+def _who(entry: Entry | Headline) -> str:
     if entry.actor_id is None:
         return _("The operator") if entry.source == "cli" else _("The system")
     return entry.actor or _("An account that was removed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from flask import abort, redirect, request, url_for
@@ -16,13 +16,13 @@ from app import actions
 from app.access import gate
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
-from app.admin.history import ShownSet, journal_url, shown_sets
+from app.admin.history import Line, journal_url, line
 from app.admin.panel import Panel
 from app.admin.views import Direct
 from app.core.clock import now, today
 from app.core.problems import Invalid, Sentence
 from app.people.employee import Status
-from app.reading import approvals, journal, statistics
+from app.reading import approvals, news, statistics
 from app.reading.journal_filters import moment
 from app.reading.statistics import Count, Overview, years_ago
 from app.ui.labels import shown
@@ -64,9 +64,9 @@ class Door:
 class News:
     """What others changed since the reader looked last; `until` is the moment that this is as of."""
 
-    found: journal.News
+    found: news.News
     until: str
-    latest: list[ShownSet]
+    latest: list[Line]
     journal_url: str
 
 
@@ -118,15 +118,15 @@ def _reads_journal(who: Actor) -> bool:
 
 
 def _news(who: Actor) -> News | None:
-    """Return what others changed since the reader looked last, at first since a week ago."""
+    """Return what others changed since the reader looked last, at first since the day a week ago."""
     if not _reads_journal(who):
         return None
     until = now()
-    found = journal.news(who, until - FIRST_LOOK)
+    found = news.news(who, datetime.combine(until.date() - FIRST_LOOK, time(), UTC))
     return News(
         found=found,
         until=until.isoformat(),
-        latest=shown_sets(who, found.latest),
+        latest=[line(one) for one in found.latest],
         journal_url=journal_url(**{"from": found.since.isoformat()}),
     )
 

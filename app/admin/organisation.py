@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -23,7 +21,6 @@ from app.admin.listing import Asked
 from app.admin.panel import Panel
 from app.core.problems import Conflict, Invalid
 from app.reading.organisation import Inside, Wanted
-from app.reading.paging import Place
 from app.ui.forms import Form
 
 
@@ -50,14 +47,6 @@ class OrganisationPanel(Panel):
         """Return what the list is asked for."""
         is_open = {"1": True, "0": False}.get(asked.filters.get("is_open", ""))
         return Wanted(asked.search, is_open, asked.is_descending, asked.place, asked.size)
-
-    def all_rows(self, asked: Asked) -> Iterator[Any]:
-        """Yield the rows of every page of the list, read page by page."""
-        place: Place | None = Place()
-        while place is not None:
-            page = self.read_page(replace(asked, place=place, size=500))
-            yield from page.rows
-            place = Place(after=page.next) if page.next else None
 
     # Ending, and beginning again
 

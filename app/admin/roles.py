@@ -51,7 +51,7 @@ class MergeRoleForm(EndingForm):
 
 
 def _headcount(row: RoleRow) -> Cell:
-    url = url_for("employees.index_view", flt0_role=row.role.id, flt1_is_here="1")
+    url = url_for("employees.index_view", flt0_role=row.id, flt1_is_here="1")
     return cell(row.headcount, "number", url if row.headcount else None)
 
 
@@ -67,11 +67,11 @@ class RolesPanel(OrganisationPanel):
     delete_form_class = CloseRoleForm
     merge_form_class = MergeRoleForm
     columns = (
-        Column("title", _l("Title"), lambda r: cell(r.role.title), sort="title"),
-        Column("family", _l("Family"), lambda r: cell(r.role.family)),
-        Column("level", _l("Level"), lambda r: cell(r.role.level, "number"), numeric=True),
+        Column("title", _l("Title"), lambda r: cell(r.title), sort="title"),
+        Column("family", _l("Family"), lambda r: cell(r.family)),
+        Column("level", _l("Level"), lambda r: cell(r.level, "number"), numeric=True),
         Column("headcount", _l("Headcount"), _headcount, numeric=True),
-        Column("closed_on", _l("Closed on"), lambda r: cell(r.role.closed_on, "date")),
+        Column("closed_on", _l("Closed on"), lambda r: cell(r.closed_on, "date")),
     )
     column_filters = (Filter("is_open", _l("Open"), "select", lambda: [("1", _("Yes")), ("0", _("No, closed"))]),)
     sections = ((_l("Role"), ("title", "family", "level", "description", "closed_on")),)
@@ -85,34 +85,33 @@ class RolesPanel(OrganisationPanel):
 
     def row_id(self, row: RoleRow) -> int:
         """Return a role's id."""
-        return row.role.id
+        return row.id
 
     def export_rows(self, asked: Asked) -> tuple[list[str], Iterable[list[Any]]]:
         """Return the roles of the list."""
         header = ["title", "family", "level", "description", "headcount", "closed_on"]
         rows = (
-            [r.role.title, r.role.family, r.role.level, r.role.description, r.headcount, r.role.closed_on]
-            for r in self.all_rows(asked)
+            [r.title, r.family, r.level, r.description, r.headcount, r.closed_on]
+            for r in reading.all_roles(gate.actor(), self.wanted(asked))
         )
         return header, rows
 
     def entry(self, record_id: int) -> Entry:
         """Return one role."""
         row = reading.role(gate.actor(), record_id)
-        role = row.role
-        people = url_for("employees.index_view", flt0_role=role.id, flt1_is_here="1")
-        fields = [(label_of(name), shown(getattr(role, name)), None) for name in FIELDS]
+        people = url_for("employees.index_view", flt0_role=row.id, flt1_is_here="1")
+        fields = [(label_of(name), shown(getattr(row, name)), None) for name in FIELDS]
         made = Entry(
-            id=role.id,
-            version=role.version,
-            title=role.title,
-            values={name: getattr(role, name) for name in FIELDS},
+            id=row.id,
+            version=row.version,
+            title=row.title,
+            values={name: getattr(row, name) for name in FIELDS},
             groups=[Group(_l("Role"), [*fields, (label_of("headcount"), shown(row.headcount), people)])],
             may_edit=self.may(Action.EDIT),
             may_delete=self.may(Action.DELETE),
             source=row,
         )
-        made.extra_actions += self.ending_actions(made, role.closed_on)
+        made.extra_actions += self.ending_actions(made, row.closed_on)
         return made
 
     def create(self, form: forms.Form) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from calendar import isleap
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 
 from app.access.actor import Actor
 from app.core.clock import today
-from app.people.employee import Employee, Status
+from app.people.employee import Employee
 from app.reading import person
 from app.reading.people import Person, some
 from app.reading.person import Record
@@ -43,25 +44,27 @@ class Dashboard:
 
 def dashboard(actor: Actor) -> Dashboard:
     """Return the actor's own record, the people around them, and what there is to congratulate on."""
-    here = Employee.status != Status.LEFT
     since = today() - JOINED_WITHIN
-    joined = (here, Employee.hired_on >= since, Employee.hired_on <= today())
+    joined = (Employee.hired_on >= since, Employee.hired_on <= today())
     found = Dashboard(
-        joiners=some(actor, *joined, order=Employee.hired_on.desc(), limit=6),
+        joiners=some("dashboard.joiners", actor, *joined, order=Employee.hired_on.desc(), limit=6),
         anniversaries=_anniversaries(actor),
     )
     if actor.employee_id is None:
         return found
     found.me = person.by_id(actor, actor.employee_id)
-    others = Employee.id != actor.employee_id
     found.team = person.reports(actor, actor.employee_id)
     manager_id = found.me.values["manager_id"]
     if manager_id is not None:
-        found.manager = next(iter(some(actor, Employee.id == manager_id, order=Employee.name_key, limit=1)), None)
+        theirs, order = Employee.id == manager_id, Employee.name_key
+        managers = some("dashboard.manager", actor, theirs, order=order, limit=1, only_here=False)
+        found.manager = next(iter(managers), None)
     department_id = found.me.values["department_id"]
     if department_id is not None:
-        in_it = Employee.department_id == department_id
-        found.colleagues = some(actor, here, others, in_it, order=Employee.name_key, limit=COLLEAGUES)
+        near = Employee.department_id == department_id
+        # One more than are shown: without the actor it is the same question for everybody there.
+        them = some("dashboard.colleagues", actor, near, order=Employee.name_key, limit=COLLEAGUES + 1)
+        found.colleagues = [one for one in them if one.id != actor.employee_id][:COLLEAGUES]
     return found
 
 
@@ -75,18 +78,24 @@ def hired_then(day: date, years: int) -> list[date]:
     return [day.replace(year=year)]
 
 
+@lru_cache(maxsize=2)
+def _celebrated(since: date) -> dict[date, tuple[int, date]]:
+    """Return the first days of work that are whole years past in the two weeks from a day on: how many, and when."""
+    return {
+        first: (years, day)
+        for day in (since + timedelta(days=ahead) for ahead in range(AHEAD))
+        for years in range(FIRST_ANNIVERSARY, LONGEST_SERVICE)
+        for first in hired_then(day, years)
+    }
+
+
 def _anniversaries(actor: Actor) -> list[Anniversary]:
     """Return whole years of service completed in the next two weeks.
 
     Asked as one list of days, which the index on the first day of work answers; no engine needs to take dates apart.
     """
-    hired = {
-        first: (years, day)
-        for day in (today() + timedelta(days=ahead) for ahead in range(AHEAD))
-        for years in range(FIRST_ANNIVERSARY, LONGEST_SERVICE)
-        for first in hired_then(day, years)
-    }
-    here = Employee.status != Status.LEFT
-    people = some(actor, here, Employee.hired_on.in_(list(hired)), order=Employee.hired_on, limit=50)
+    hired = _celebrated(today())
+    then = Employee.hired_on.in_(list(hired))
+    people = some("dashboard.anniversaries", actor, then, order=Employee.hired_on, limit=50)
     found = [Anniversary(someone, *hired[someone.hired_on]) for someone in people]
     return sorted(found, key=lambda a: (a.on, a.person.name))[:6]

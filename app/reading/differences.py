@@ -260,6 +260,13 @@ def _read_gone(wanted: Mapping[str, set[int]], known: _Known) -> None:
             _take_name(entity, row_id, before or {}, known)
 
 
+def last_names(wanted: Mapping[str, set[int]]) -> dict[tuple[str, int], str]:
+    """Return what records that were deleted were called last, by table and id."""
+    known = _Known()
+    _read_gone(wanted, known)
+    return known.names
+
+
 def _read_beside(changes: Iterable[Change], known: _Known) -> None:
     """Read what has to be known of a stretch of history to speak of it, though it did not change."""
     ids: dict[str, set[int]] = {}

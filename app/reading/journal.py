@@ -7,7 +7,7 @@ for in those changes only, so that neither hits nor counts tell what is hidden.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,7 @@ from app.people.employee import Employee
 from app.reading.differences import OF_ALL, OF_PEOPLE
 from app.reading.journal_filters import OF_CHANGES, OF_RECORDS, OF_SETS, Condition
 from app.reading.journal_rights import has_field, seen, sees_all, sees_everything
-from app.reading.paging import COUNTED_UP_TO, Order, Page, Place, listed, placed, write_cursor
+from app.reading.paging import Order, Page, Place, listed, placed, write_cursor
 
 ORDER = Order(ChangeSet.at, ChangeSet.id, is_descending=True)
 SHOWN = 10
@@ -39,8 +39,6 @@ RARE = 5_000
 PART = 100
 """So many changes of a set stand on one of its pages."""
 Undoing = aliased(ChangeSet)
-# Spelled so that no index of it is used: the changes of some sets are few, those of everybody are not.
-Person = func.coalesce(ChangeRow.person_id, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +76,6 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What others changed since the reader looked last: how many sets, how many people, and the latest."""
-
-    since: datetime
-    latest: list[Entry] = field(default_factory=list)
-    count: int = 0
-    people: int = 0
-
-    @property
-    def is_count_capped(self) -> bool:
-        """Whether there are more sets than are counted."""
-        return self.count > COUNTED_UP_TO
-
-    @property
-    def is_people_capped(self) -> bool:
-        """Whether there are more people than are counted."""
-        return self.people > COUNTED_UP_TO
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """What a list of change sets is asked for."""
 
@@ -110,7 +88,7 @@ def sets(actor: Actor, wanted: Wanted) -> Page[Entry]:
     """Return one page of change sets, the newest first."""
     actor.require(Action.VIEW, Subject.JOURNAL)
     is_rare = _is_rare(wanted)
-    ids = _ids(actor, wanted, is_rare=is_rare)
+    ids = visible_sets(actor, wanted, is_rare=is_rare)
     page = listed(ids, ORDER, wanted.place, wanted.size, _entries, lambda e: (e.at, e.id))
     page.rows = _with_changes(actor, wanted, page.rows, is_rare=is_rare)
     return page
@@ -122,7 +100,7 @@ def latest(actor: Actor, limit: int) -> Iterator[Entry]:
     place = Place()
     while limit > 0:
         size = min(limit, CHUNK)
-        chosen = placed(_ids(actor, Wanted()), ORDER, place, size).subquery()
+        chosen = placed(visible_sets(actor, Wanted()), ORDER, place, size).subquery()
         entries = _entries(chosen, False)
         yield from entries[:size]
         if len(entries) <= size:
@@ -131,10 +109,18 @@ def latest(actor: Actor, limit: int) -> Iterator[Entry]:
         place = Place(after=write_cursor(entries[size - 1].at, entries[size - 1].id))
 
 
+def told(actor: Actor, set_ids: Collection[int]) -> dict[int, tuple[str, datetime]]:
+    """Return action and moment of those of these change sets that the actor may see."""
+    if not set_ids or not actor.can(Action.VIEW, Subject.JOURNAL):
+        return {}
+    query = visible_sets(actor, Wanted(), ChangeSet.id.in_(set_ids)).add_columns(ChangeSet.action)
+    return {set_id: (action, at) for set_id, at, action in db.session.execute(query)}
+
+
 def one(actor: Actor, set_id: int, number: int = 1) -> Part:
     """Return a change set with one page of its changes, of those pages the nearest; raise `NotFound`."""
     actor.require(Action.VIEW, Subject.JOURNAL)
-    chosen = _ids(actor, Wanted()).where(ChangeSet.id == set_id).subquery()
+    chosen = visible_sets(actor, Wanted()).where(ChangeSet.id == set_id).subquery()
     entry = next(iter(_entries(chosen, False)), None)
     if entry is None:
         raise NotFound()
@@ -144,34 +130,12 @@ def one(actor: Actor, set_id: int, number: int = 1) -> Part:
     return Part(replace(entry, changes=changes), number, max(len(pages), 1))
 
 
-def news(actor: Actor, at_first: datetime, size: int = 5) -> News:
-    """Return what others changed since the actor looked last, or since `at_first` where they never did."""
-    actor.require(Action.VIEW, Subject.JOURNAL)
-    looked_at = select(User.looked_at).where(User.id == actor.user_id).scalar_subquery()
-    theirs = or_(ChangeSet.actor_id.is_(None), ChangeSet.actor_id != actor.user_id)
-    ids = _ids(actor, Wanted(), ChangeSet.at > func.coalesce(looked_at, at_first), theirs)
-    found = ids.subquery()
-    segments = select(Segment.id).join(found, found.c.id == Segment.change_set_id)
-    affected = select(Person).where(ChangeRow.segment_id.in_(segments), Person > 0, seen(actor)).distinct()
-    chosen = ids.order_by(*ORDER.clauses(False)).limit(size).subquery()
-    query = _entries_of(chosen, False).add_columns(looked_at, _counted(ids), _counted(affected))
-    rows = db.session.execute(query).all()
-    if not rows:
-        return News(db.session.scalar(select(User.looked_at).where(User.id == actor.user_id)) or at_first)
-    entries = _with_changes(actor, Wanted(), [_entry(*row[:-3]) for row in rows])
-    return News(rows[0][-3] or at_first, entries, *rows[0][-2:])
-
-
-def _counted(query: Select[*tuple[Any, ...]]) -> ColumnElement[int]:
-    """Return how many rows a query finds, up to one more than are counted, as a part of another."""
-    found = query.limit(COUNTED_UP_TO + 1).subquery()
-    return select(func.count()).select_from(found).scalar_subquery()
-
-
 # Which sets there are for a reader
 
 
-def _ids(actor: Actor, wanted: Wanted, *more: ColumnElement[bool], is_rare: bool = False) -> Select[*tuple[Any, ...]]:
+def visible_sets(
+    actor: Actor, wanted: Wanted, *more: ColumnElement[bool], is_rare: bool = False
+) -> Select[*tuple[Any, ...]]:
     """Return the SELECT of id and moment of the change sets in a list, rights and all.
 
     What is rare is looked up by its index; for the rest the sets are walked, which ends as soon as a page is full.

@@ -9,9 +9,8 @@ from sqlalchemy import Select, literal, select, union_all
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
-from app.access.visible import visible
-from app.core import text
-from app.extensions import db
+from app.access.visible import shared_by, visible
+from app.core import querycache, text
 from app.people.department import Department
 from app.people.employee import Employee, Status
 from app.people.role import Role
@@ -23,12 +22,14 @@ Choice = tuple[int, str]
 
 def departments(actor: Actor, typed: str) -> list[Choice]:
     """Return open departments whose name holds every typed word."""
-    return _organisation(actor, typed, Department, Department.name_key, Department.name)
+    query = _organisation(actor, typed, Department, Department.name_key, Department.name)
+    return [(row[0], row[1]) for row in querycache.rows("lookups.departments", query, querycache.EVERYBODY)]
 
 
 def roles(actor: Actor, typed: str) -> list[Choice]:
     """Return open roles whose title holds every typed word."""
-    return _organisation(actor, typed, Role, Role.title_key, Role.title)
+    query = _organisation(actor, typed, Role, Role.title_key, Role.title)
+    return [(row[0], row[1]) for row in querycache.rows("lookups.roles", query, querycache.EVERYBODY)]
 
 
 def employees(actor: Actor, typed: str) -> list[Choice]:
@@ -39,7 +40,7 @@ def employees(actor: Actor, typed: str) -> list[Choice]:
         .order_by(Employee.name_key, Employee.id)
         .limit(MOST)
     )
-    return [(row[0], _person(*row[1:])) for row in db.session.execute(query)]
+    return [(row[0], _person(*row[1:])) for row in querycache.rows("lookups.employees", query, shared_by(actor))]
 
 
 def labels(actor: Actor, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
@@ -50,7 +51,8 @@ def labels(actor: Actor, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, i
     queries = [NAMED[kind](actor).where(MODELS[kind].id.in_(some)) for kind, some in ids.items()]
     if not queries:
         return {}
-    rows = db.session.execute(union_all(*queries) if len(queries) > 1 else queries[0])
+    query = union_all(*queries) if len(queries) > 1 else queries[0]
+    rows = querycache.rows("lookups.labels", query, shared_by(actor))
     return {(row[0], row[1]): _person(*row[2:]) if row[0] == "employee" else row[2] for row in rows}
 
 
@@ -64,11 +66,11 @@ def _named_employee(actor: Actor) -> Select[*tuple[Any, ...]]:
     return select(literal("employee"), Employee.id, *names).where(visible(actor))
 
 
-def _organisation(actor: Actor, typed: str, model: Any, key: Any, label: Any) -> list[Choice]:
+def _organisation(actor: Actor, typed: str, model: Any, key: Any, label: Any) -> Select[*tuple[Any, ...]]:
+    """Return the SELECT of open ones found by what was typed: the same for all who may see the organisation."""
     actor.require(Action.VIEW, Subject.ORGANISATION)
     words = [key.contains(word, autoescape=True) for word in text.key(typed).split(" ") if word]
-    query = select(model.id, label).where(model.closed_on.is_(None), *words).order_by(key, model.id).limit(MOST)
-    return [(row[0], row[1]) for row in db.session.execute(query)]
+    return select(model.id, label).where(model.closed_on.is_(None), *words).order_by(key, model.id).limit(MOST)
 
 
 def _person(first_name: str, last_name: str, number: str) -> str:

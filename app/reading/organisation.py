@@ -2,46 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Subquery, func, select
 from sqlalchemy.orm import aliased
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
-from app.access.visible import visible
-from app.core import text
+from app.access.visible import shared_by, visible
+from app.core import querycache, text
 from app.core.problems import NotFound
 from app.extensions import db
 from app.people import places, rules
 from app.people.department import Department
 from app.people.employee import Employee, Status
 from app.people.role import Role
-from app.reading.paging import Order, Page, Place, listed
+from app.reading.paging import Order, Page, Place, count_kept, listed, walked
 
-Parent = aliased(Department)
+Row = TypeVar("Row")
+Parent, Lead = aliased(Department), aliased(Employee)
 NAMED = 50
 """So many people are named of those who would move."""
+EXPORT_CHUNK = 500
 
 
-@dataclass(frozen=True, slots=True)
-class DepartmentRow:
+class DepartmentRow(NamedTuple):
     """A department of a list, with the people who work in it today."""
 
-    department: Department
+    id: int
+    version: int
+    code: str | None
+    name: str
+    name_key: str
+    parent_id: int | None
     parent: str | None
+    lead_id: int | None
     lead_number: str | None
-    lead: str | None
+    lead_first_name: str | None
+    lead_last_name: str | None
+    cost_centre: str | None
+    closed_on: date | None
     headcount: int
 
+    @property
+    def lead(self) -> str | None:
+        """The lead's name."""
+        return f"{self.lead_first_name} {self.lead_last_name}".strip() if self.lead_id else None
 
-@dataclass(frozen=True, slots=True)
-class RoleRow:
+
+class RoleRow(NamedTuple):
     """A role of a list, with the people who hold it today."""
 
-    role: Role
+    id: int
+    version: int
+    title: str
+    title_key: str
+    description: str | None
+    family: str | None
+    level: int | None
+    closed_on: date | None
     headcount: int
 
 
@@ -70,26 +93,24 @@ class Wanted:
 
 def departments(actor: Actor, wanted: Wanted) -> Page[DepartmentRow]:
     """Return one page of departments, by name."""
-    actor.require(Action.VIEW, Subject.ORGANISATION)
-    order = Order(Department.name_key, Department.id, wanted.is_descending)
-    ids = select(Department.id, Department.name_key).where(
-        *_conditions(wanted, Department, Department.name_key, Department.code_key)
-    )
+    order, ids = _departments_wanted(actor, wanted)
+    ask = partial(querycache.rows, "departments.page", scope=shared_by(actor))
+    read = _reader(_departments(actor), DepartmentRow, order, ask)
+    count = count_kept("departments.count", querycache.EVERYBODY, is_search=bool(wanted.search))
+    return listed(ids, order, wanted.place, wanted.size, read, lambda r: (r.name_key, r.id), count)
 
-    def read(chosen: Subquery, is_backwards: bool) -> list[DepartmentRow]:
-        query = _departments(actor).join(chosen, chosen.c.id == Department.id)
-        return [_department_row(row) for row in db.session.execute(query.order_by(*order.clauses(is_backwards)))]
 
-    return listed(ids, order, wanted.place, wanted.size, read, lambda r: (r.department.name_key, r.department.id))
+def all_departments(actor: Actor, wanted: Wanted) -> Iterator[DepartmentRow]:
+    """Yield every department of a list, whatever its place; once and large, so not through the cache."""
+    order, ids = _departments_wanted(actor, wanted)
+    read = _reader(_departments(actor), DepartmentRow, order, db.session.execute)
+    return walked(ids, order, EXPORT_CHUNK, read, lambda r: (r.name_key, r.id))
 
 
 def departments_matching(actor: Actor, wanted: Wanted, limit: int) -> list[int]:
     """Return the ids of the departments of a list, in its order, up to `limit`."""
-    actor.require(Action.VIEW, Subject.ORGANISATION)
-    order = Order(Department.name_key, Department.id, wanted.is_descending)
-    conditions = _conditions(wanted, Department, Department.name_key, Department.code_key)
-    query = select(Department.id).where(*conditions).order_by(*order.clauses(False)).limit(limit)
-    return list(db.session.scalars(query))
+    order, ids = _departments_wanted(actor, wanted)
+    return list(db.session.scalars(ids.order_by(*order.clauses(False)).limit(limit)))
 
 
 def departments_named(actor: Actor, ids: Collection[int]) -> list[tuple[int, str]]:
@@ -105,20 +126,23 @@ def department(actor: Actor, department_id: int) -> DepartmentRow:
     row = db.session.execute(_departments(actor).where(Department.id == department_id)).first()
     if row is None:
         raise NotFound()
-    return _department_row(row)
+    return DepartmentRow(*row)
 
 
 def roles(actor: Actor, wanted: Wanted) -> Page[RoleRow]:
     """Return one page of roles, by title."""
-    actor.require(Action.VIEW, Subject.ORGANISATION)
-    order = Order(Role.title_key, Role.id, wanted.is_descending)
-    ids = select(Role.id, Role.title_key).where(*_conditions(wanted, Role, Role.title_key))
+    order, ids = _roles_wanted(actor, wanted)
+    ask = partial(querycache.rows, "roles.page", scope=shared_by(actor))
+    read = _reader(_roles(actor), RoleRow, order, ask)
+    count = count_kept("roles.count", querycache.EVERYBODY, is_search=bool(wanted.search))
+    return listed(ids, order, wanted.place, wanted.size, read, lambda r: (r.title_key, r.id), count)
 
-    def read(chosen: Subquery, is_backwards: bool) -> list[RoleRow]:
-        query = _roles(actor).join(chosen, chosen.c.id == Role.id)
-        return [RoleRow(*row) for row in db.session.execute(query.order_by(*order.clauses(is_backwards)))]
 
-    return listed(ids, order, wanted.place, wanted.size, read, lambda r: (r.role.title_key, r.role.id))
+def all_roles(actor: Actor, wanted: Wanted) -> Iterator[RoleRow]:
+    """Yield every role of a list, whatever its place; once and large, so not through the cache."""
+    order, ids = _roles_wanted(actor, wanted)
+    read = _reader(_roles(actor), RoleRow, order, db.session.execute)
+    return walked(ids, order, EXPORT_CHUNK, read, lambda r: (r.title_key, r.id))
 
 
 def role(actor: Actor, role_id: int) -> RoleRow:
@@ -149,6 +173,33 @@ def will_close(kind: type[Department | Role], row_id: int) -> bool:
     return rules.department_was_used(row_id) if kind is Department else rules.role_was_used(row_id)
 
 
+def _departments_wanted(actor: Actor, wanted: Wanted) -> tuple[Order, Select[*tuple[Any, ...]]]:
+    """Return the order of a list of departments, and the SELECT of their ids and sort values."""
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    conditions = _conditions(wanted, Department, Department.name_key, Department.code_key)
+    order = Order(Department.name_key, Department.id, wanted.is_descending)
+    return order, select(Department.id, Department.name_key).where(*conditions)
+
+
+def _roles_wanted(actor: Actor, wanted: Wanted) -> tuple[Order, Select[*tuple[Any, ...]]]:
+    """Return the order of a list of roles, and the SELECT of their ids and sort values."""
+    actor.require(Action.VIEW, Subject.ORGANISATION)
+    order = Order(Role.title_key, Role.id, wanted.is_descending)
+    return order, select(Role.id, Role.title_key).where(*_conditions(wanted, Role, Role.title_key))
+
+
+def _reader(
+    query: Select[*tuple[Any, ...]], row: Callable[..., Row], order: Order, ask: Callable[[Any], Iterable[Any]]
+) -> Callable[[Subquery, bool], list[Row]]:
+    """Return what makes rows of the ids of one page, by asking `query` narrowed to them."""
+
+    def read(chosen: Subquery, is_backwards: bool) -> list[Row]:
+        asked = query.join(chosen, chosen.c.id == order.id).order_by(*order.clauses(is_backwards))
+        return [row(*found) for found in ask(asked)]
+
+    return read
+
+
 def _conditions(wanted: Wanted, kind: Any, *keys: Any) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     for word in text.key(wanted.search).split(" "):
@@ -167,25 +218,39 @@ def _headcount(actor: Actor, column: Any, of: Any) -> Any:
 
 
 def _departments(actor: Actor) -> Select[*tuple[Any, ...]]:
-    lead = aliased(Employee)
+    """Return the SELECT of `DepartmentRow`'s fields, in their order."""
     return (
         select(
-            Department,
+            Department.id,
+            Department.version,
+            Department.code,
+            Department.name,
+            Department.name_key,
+            Department.parent_id,
             Parent.name,
-            lead.number,
-            lead.first_name,
-            lead.last_name,
+            Department.lead_id,
+            Lead.number,
+            Lead.first_name,
+            Lead.last_name,
+            Department.cost_centre,
+            Department.closed_on,
             _headcount(actor, Employee.department_id, Department.id),
         )
         .outerjoin(Parent, Parent.id == Department.parent_id)
-        .outerjoin(lead, lead.id == Department.lead_id)
+        .outerjoin(Lead, Lead.id == Department.lead_id)
     )
 
 
-def _department_row(row: Any) -> DepartmentRow:
-    department, parent, number, first, last, headcount = row
-    return DepartmentRow(department, parent, number, f"{first} {last}".strip() if first else None, headcount)
-
-
 def _roles(actor: Actor) -> Select[*tuple[Any, ...]]:
-    return select(Role, _headcount(actor, Employee.role_id, Role.id))
+    """Return the SELECT of `RoleRow`'s fields, in their order."""
+    return select(
+        Role.id,
+        Role.version,
+        Role.title,
+        Role.title_key,
+        Role.description,
+        Role.family,
+        Role.level,
+        Role.closed_on,
+        _headcount(actor, Employee.role_id, Role.id),
+    )

@@ -5,21 +5,31 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.core import querycache
 from app.core.columns import UtcDateTime
+from app.core.querycache import estimates
 from app.core.text import UNSTORABLE
 from app.extensions import db
 
 Row = TypeVar("Row")
 COUNTED_UP_TO = 10_000
 LONGEST_CURSOR = 2_000
+
+
+class Count(NamedTuple):
+    """How many rows there are: just so many, more than that (`is_capped`), or about that, of late (`is_about`)."""
+
+    number: int
+    is_capped: bool = False
+    is_about: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Page(Generic[Row]):
     next: str | None = None
     count: int = 0
     count_is_capped: bool = False
+    count_is_about: bool = False
     size: int = 50
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -90,10 +101,12 @@ def listed(
     size: int,
     read: Callable[[Subquery, bool], list[Row]],
     key: Callable[[Row], tuple[Any, int]],
+    count: Callable[[Select[*tuple[Any, ...]]], Count] | None = None,
 ) -> Page[Row]:
     """Return one page of `ids`, a SELECT of id and sort column, and how many rows there are in all.
 
-    `read` makes rows of the chosen ids, in the order of `Order.clauses`; `key` gives a row's sort value and id.
+    `read` makes rows of the chosen ids, in the order of `Order.clauses`; `key` gives a row's sort value and id; `count`
+    is how to count them, without the cache where nothing is said.
     """
     place = order.settled(place)
     rows = read(placed(ids, order, place, size).subquery(), place.is_backwards)
@@ -101,8 +114,23 @@ def listed(
         place = Place()
         rows = read(placed(ids, order, place, size).subquery(), place.is_backwards)
     made = page(rows, place, size, key)
-    made.count, made.count_is_capped = count_up_to(ids)
+    made.count, made.count_is_capped, made.count_is_about = (count or count_up_to)(ids)
     return made
+
+
+def walked(
+    ids: Select[*tuple[Any, ...]],
+    order: Order,
+    size: int,
+    read: Callable[[Subquery, bool], list[Row]],
+    key: Callable[[Row], tuple[Any, int]],
+) -> Iterator[Row]:
+    """Yield the rows of a whole list, read so many at a time by key so that nothing piles up; the rest as `listed`."""
+    place: Place | None = Place()
+    while place is not None:
+        made = page(read(placed(ids, order, place, size).subquery(), False), place, size, key)
+        yield from made.rows
+        place = Place(after=made.next) if made.next else None
 
 
 def placed(ids: Select[*tuple[Any, ...]], order: Order, place: Place, size: int) -> Select[*tuple[Any, ...]]:
@@ -128,11 +156,27 @@ def page(rows: Sequence[Row], place: Place, size: int, key: Callable[[Row], tupl
     return made
 
 
-def count_up_to(ids: Select[*tuple[Any, ...]], cap: int = COUNTED_UP_TO) -> tuple[int, bool]:
-    """Return how many rows there are, and whether there are more than that: counting all of them would cost a scan."""
-    inner = ids.order_by(None).limit(cap + 1).subquery()
-    found = db.session.execute(select(func.count()).select_from(inner)).scalar_one()
-    return min(found, cap), found > cap
+def count_up_to(ids: Select[*tuple[Any, ...]]) -> Count:
+    """Return how many rows there are, or that there are more than a cap: counting all of them would cost a scan."""
+    found = db.session.execute(_up_to_cap(ids)).scalar_one()
+    return Count(min(found, COUNTED_UP_TO), is_capped=found > COUNTED_UP_TO)
+
+
+def count_kept(name: str, scope: str, *, is_search: bool) -> Callable[[Select[*tuple[Any, ...]]], Count]:
+    """Return how to count a list whose count is kept by the query cache; above the cap, about, but for a search."""
+
+    def count(ids: Select[*tuple[Any, ...]]) -> Count:
+        found = querycache.rows(name, _up_to_cap(ids), scope)[0][0]
+        if found <= COUNTED_UP_TO:
+            return Count(found)
+        about = None if is_search else estimates.about(ids, scope)
+        return Count(COUNTED_UP_TO, is_capped=True) if about is None else Count(about, is_about=True)
+
+    return count
+
+
+def _up_to_cap(ids: Select[*tuple[Any, ...]]) -> Select[int]:
+    return select(func.count()).select_from(ids.order_by(None).limit(COUNTED_UP_TO + 1).subquery())
 
 
 def write_cursor(value: Any, row_id: int) -> str:

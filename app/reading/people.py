@@ -12,13 +12,14 @@ from sqlalchemy import ColumnElement, Select, Subquery, false, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.access.actor import Actor
-from app.access.grants import FIELDS, GROUP_OF, Action, Subject
-from app.access.visible import departments_below, reach, visible
+from app.access.grants import FIELDS, GROUP_OF, Action, Scope, Subject
+from app.access.visible import departments_below, reach, shared_by, visible
+from app.core import querycache
 from app.extensions import db
 from app.people.department import Department
 from app.people.employee import Employee, EmploymentType, Status
 from app.people.role import Role
-from app.reading.paging import Order, Page, Place, listed, placed, write_cursor
+from app.reading.paging import Order, Page, Place, count_kept, listed, placed, write_cursor
 from app.reading.search import found_by
 
 SORTS: dict[str, InstrumentedAttribute[Any]] = {
@@ -154,10 +155,13 @@ def people(actor: Actor, wanted: Wanted) -> Page[Person]:
     def read(chosen: Subquery, is_backwards: bool) -> list[Person]:
         # The page of ids is taken first and joined after: joined plainly, engines sort everybody.
         query = _columns(actor, chosen.c.sort_value).join(chosen, chosen.c.id == Employee.id)
-        return [Person(*row) for row in db.session.execute(query.order_by(*wanted.order.clauses(is_backwards)))]
+        query = query.order_by(*wanted.order.clauses(is_backwards))
+        return _kept("people.page", actor, query, only_here=wanted.leaves_out_leavers)
 
     ids = _ids(actor, wanted)
-    return listed(ids, wanted.order, wanted.place, wanted.size, read, lambda p: (p.sort_value, p.id))
+    scope = shared_by(actor, of_others=wanted.leaves_out_leavers)
+    count = count_kept("people.count", scope, is_search=bool(wanted.search))
+    return listed(ids, wanted.order, wanted.place, wanted.size, read, lambda p: (p.sort_value, p.id), count)
 
 
 def matching(actor: Actor, wanted: Wanted, limit: int) -> list[int]:
@@ -229,8 +233,6 @@ def _ids(actor: Actor, wanted: Wanted, *conditions: ColumnElement[bool]) -> Sele
     """Return the SELECT of id and sort value of everybody in the list, rights and all."""
     subjects = {wanted.subject, GROUP_OF.get(wanted.sort, Subject.DIRECTORY)}
     asked: list[ColumnElement[bool]] = [*found_by(wanted.search), *conditions]
-    if wanted.leaves_out_leavers:
-        asked.append(Employee.status != Status.LEFT)
     for name, value in wanted.filters.items():
         chosen = FILTERS.get(name)
         if chosen is None:
@@ -241,7 +243,7 @@ def _ids(actor: Actor, wanted: Wanted, *conditions: ColumnElement[bool]) -> Sele
         except (ValueError, KeyError):
             asked.append(false())
     query = select(Employee.id, wanted.order.column.label("sort_value"))
-    return query.where(visible(actor, *subjects), *asked)
+    return query.where(visible(actor, *subjects, only_here=wanted.leaves_out_leavers), *asked)
 
 
 def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -254,7 +256,9 @@ def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
 
 def _columns(actor: Actor, sort_value: Any) -> Select[*tuple[Any, ...]]:
-    """Return the SELECT of `Person`'s fields, in their order."""
+    """Return the SELECT of `Person`'s fields, in their order; `_kept` says what it doesn't of the actor themselves."""
+    is_own_only = actor.scope(Action.VIEW, Subject.EMPLOYMENT) is Scope.SELF
+    sees_employment = false() if is_own_only else reach(actor, Action.VIEW, Subject.EMPLOYMENT)
     return _joined(
         select(
             Employee.id,
@@ -277,14 +281,29 @@ def _columns(actor: Actor, sort_value: Any) -> Select[*tuple[Any, ...]]:
             Employee.employment_type,
             Employee.fte,
             Employee.left_on,
-            reach(actor, Action.VIEW, Subject.EMPLOYMENT).label("sees_employment"),
+            sees_employment.label("sees_employment"),
             sort_value,
         )
     )
 
 
-def some(actor: Actor, *conditions: ColumnElement[bool], order: Any, limit: int) -> list[Person]:
-    """Return a few people who meet the conditions and whom `actor` may see in the directory."""
-    ids = select(Employee.id).where(visible(actor), *conditions).order_by(order, Employee.id).limit(limit).subquery()
-    query = _columns(actor, Employee.name_key).join(ids, ids.c.id == Employee.id)
-    return [Person(*row) for row in db.session.execute(query.order_by(order, Employee.id)).all()]
+def _kept(name: str, actor: Actor, query: Select[*tuple[Any, ...]], *, only_here: bool) -> list[Person]:
+    """Return the rows of a SELECT of `_columns` by way of the query cache; those of people here are all staff's."""
+    found = querycache.rows(name, query, shared_by(actor, of_others=only_here))
+    people = [Person(*row) for row in found]
+    if actor.scope(Action.VIEW, Subject.EMPLOYMENT) is not Scope.SELF:
+        return people
+    return [one._replace(sees_employment=True) if one.id == actor.employee_id else one for one in people]
+
+
+def some(
+    name: str, actor: Actor, *conditions: ColumnElement[bool], order: Any, limit: int, only_here: bool = True
+) -> list[Person]:
+    """Return a few people who meet the conditions and whom `actor` may see in the directory.
+
+    `name` is what the query cache calls them.
+    """
+    asked = visible(actor, only_here=only_here)
+    ids = select(Employee.id).where(asked, *conditions).order_by(order, Employee.id).limit(limit).subquery()
+    query = _columns(actor, Employee.name_key).join(ids, ids.c.id == Employee.id).order_by(order, Employee.id)
+    return _kept(name, actor, query, only_here=only_here)

@@ -222,8 +222,7 @@ def _pay(record: Record, row: Pay) -> PayStretch:
 
 def reports(actor: Actor, employee_id: int, limit: int = 200) -> list[Person]:
     """Return who reports to somebody today."""
-    here = Employee.status != Status.LEFT
-    return some(actor, Employee.manager_id == employee_id, here, order=Employee.name_key, limit=limit)
+    return some("person.reports", actor, Employee.manager_id == employee_id, order=Employee.name_key, limit=limit)
 
 
 def may_be_deleted(record: Record) -> bool:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import aliased
 
 from app.access.actor import Actor
 from app.access.grants import Subject
-from app.access.visible import visible
+from app.access.visible import shared_by, visible
+from app.core import querycache
 from app.core.clock import today
-from app.extensions import db
 from app.people.department import Department
 from app.people.employee import Employee, Status
 from app.people.role import Role
@@ -25,6 +26,7 @@ TENURES = ((0, 1), (1, 2), (2, 5), (5, 10), (10, 20), (20, None))
 """Years of service: from, and below (None: without end)."""
 SPANS = ((1, 3), (4, 7), (8, 12), (13, 20), (21, None))
 """People who report to one manager: from, to (inclusive; None: without end)."""
+Report = aliased(Employee)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +67,27 @@ class Overview:
 
 def overview(actor: Actor) -> Overview:
     """Return the numbers; as many statements for ten people as for a million."""
-    seen = visible(actor, Subject.EMPLOYMENT)
+    seen, scope = visible(actor, Subject.EMPLOYMENT), shared_by(actor)
     here = and_(seen, Employee.status != Status.LEFT)
+    departments = _largest(here, Employee.department_id, Department.id, Department.name)
+    roles = _largest(here, Employee.role_id, Role.id, Role.title)
     return Overview(
-        by_status=_by_status(seen),
-        by_department=_largest(here, Employee.department_id, Department.id, Department.name),
-        by_role=_largest(here, Employee.role_id, Role.id, Role.title),
-        months=_months(seen),
-        tenure=_tenure(here),
-        span=_span(here),
+        by_status=_by_status(seen, scope),
+        by_department=[Count(*row) for row in querycache.rows("home.by_department", departments, scope)],
+        by_role=[Count(*row) for row in querycache.rows("home.by_role", roles, scope)],
+        months=_months(seen, scope),
+        tenure=_tenure(here, scope),
+        span=_span(here, scope),
     )
 
 
-def _by_status(seen: ColumnElement[bool]) -> dict[Status, int]:
-    query = select(Employee.status, func.count()).where(seen).group_by(Employee.status)
-    counted: dict[Status, int] = {status: people for status, people in db.session.execute(query)}
+def _by_status(seen: ColumnElement[bool], scope: str) -> dict[Status, int]:
+    query = select(Employee.status, func.count()).where(seen).group_by(Employee.status).order_by(Employee.status)
+    counted: dict[Status, int] = dict(querycache.rows("home.by_status", query, scope))
     return {status: counted.get(status, 0) for status in Status}
 
 
-def _largest(here: ColumnElement[bool], column: Any, key: Any, label: Any) -> list[Count]:
+def _largest(here: ColumnElement[bool], column: Any, key: Any, label: Any) -> Select[Any, str | None, int]:
     counted = (
         select(column.label("key"), func.count().label("people"))
         .where(here)
@@ -93,7 +97,7 @@ def _largest(here: ColumnElement[bool], column: Any, key: Any, label: Any) -> li
         .subquery()
     )
     query = select(counted.c.key, label, counted.c.people).outerjoin(key.class_, key == counted.c.key)
-    return [Count(*row) for row in db.session.execute(query.order_by(counted.c.people.desc(), counted.c.key))]
+    return query.order_by(counted.c.people.desc(), counted.c.key)
 
 
 def month_starts(until: date, months: int = MONTHS) -> list[date]:
@@ -102,10 +106,10 @@ def month_starts(until: date, months: int = MONTHS) -> list[date]:
     return [date(n // 12, n % 12 + 1, 1) for n in range(number - months + 1, number + 1)]
 
 
-def _months(seen: ColumnElement[bool]) -> list[Month]:
+def _months(seen: ColumnElement[bool], scope: str) -> list[Month]:
     starts = month_starts(today())
-    joined = _by_month(seen, Employee.hired_on, starts[0])
-    left = _by_month(seen, Employee.left_on, starts[0])
+    joined = _by_month(querycache.rows("home.joined", _by_day(seen, Employee.hired_on, starts[0]), scope))
+    left = _by_month(querycache.rows("home.left", _by_day(seen, Employee.left_on, starts[0]), scope))
     ends = [*starts[1:], _next_month(starts[-1])]
     return [
         Month(start, date.fromordinal(end.toordinal() - 1), joined[start], left[start])
@@ -113,11 +117,15 @@ def _months(seen: ColumnElement[bool]) -> list[Month]:
     ]
 
 
-def _by_month(seen: ColumnElement[bool], column: Any, since: date) -> Counter[date]:
-    """Count by day and add up here: months are written differently on each engine."""
-    query = select(column, func.count()).where(seen, column >= since, column <= today()).group_by(column)
+def _by_day(seen: ColumnElement[bool], column: Any, since: date) -> Select[date, int]:
+    query = select(column, func.count()).where(seen, column >= since, column <= today())
+    return query.group_by(column).order_by(column)
+
+
+def _by_month(by_day: Iterable[tuple[date, int]]) -> Counter[date]:
+    """Add up what was counted by day: months are written differently on each engine."""
     counted: Counter[date] = Counter()
-    for day, people in db.session.execute(query):
+    for day, people in by_day:
         counted[day.replace(day=1)] += people
     return counted
 
@@ -134,12 +142,12 @@ def years_ago(years: int, day: date) -> date:
         return date(day.year - years, 3, 1)
 
 
-def _tenure(here: ColumnElement[bool]) -> list[tuple[int, int | None, int]]:
+def _tenure(here: ColumnElement[bool], scope: str) -> list[tuple[int, int | None, int]]:
     day = today()
     conditions = [_hired_between(low, high, day) for low, high in TENURES]
-    query = select(*(func.coalesce(func.sum(case((c, 1), else_=0)), 0) for c in conditions)).where(here)
-    counts = db.session.execute(query).one()
-    return [(low, high, int(count)) for (low, high), count in zip(TENURES, counts, strict=True)]
+    query = select(*(func.count(case((condition, 1))) for condition in conditions)).where(here)
+    counts = querycache.rows("home.tenure", query, scope)[0]
+    return [(low, high, count) for (low, high), count in zip(TENURES, counts, strict=True)]
 
 
 def _hired_between(low: int, high: int | None, day: date) -> ColumnElement[bool]:
@@ -147,21 +155,18 @@ def _hired_between(low: int, high: int | None, day: date) -> ColumnElement[bool]
     return latest if high is None else and_(latest, Employee.hired_on > years_ago(high, day))
 
 
-def _span(here: ColumnElement[bool]) -> list[tuple[int, int | None, int]]:
+def _span(here: ColumnElement[bool], scope: str) -> list[tuple[int, int | None, int]]:
     """Count managers by all who report to them today: also by reports whose employment the reader may not see."""
-    report = aliased(Employee)
     reports = (
-        select(report.manager_id, func.count().label("reports"))
-        .where(report.manager_id.is_not(None), report.status != Status.LEFT)
-        .group_by(report.manager_id)
+        select(Report.manager_id, func.count().label("reports"))
+        .where(Report.manager_id.is_not(None), Report.status != Status.LEFT)
+        .group_by(Report.manager_id)
         .subquery()
     )
-    sums = [
-        func.coalesce(func.sum(case((_within(reports.c.reports, low, high), 1), else_=0)), 0) for low, high in SPANS
-    ]
-    query = select(*sums).select_from(Employee).join(reports, reports.c.manager_id == Employee.id).where(here)
-    counts = db.session.execute(query).one()
-    return [(low, high, int(count)) for (low, high), count in zip(SPANS, counts, strict=True)]
+    counted = [func.count(case((_within(reports.c.reports, low, high), 1))) for low, high in SPANS]
+    query = select(*counted).select_from(Employee).join(reports, reports.c.manager_id == Employee.id).where(here)
+    counts = querycache.rows("home.span", query, scope)[0]
+    return [(low, high, count) for (low, high), count in zip(SPANS, counts, strict=True)]
 
 
 def _within(column: Any, low: int, high: int | None) -> ColumnElement[bool]:

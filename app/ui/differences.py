@@ -124,7 +124,7 @@ def _one_of(first: Difference, then: Difference) -> Difference:
 
 def _item(actor: Actor, parts: list[Difference]) -> Item:
     record = next((part for part in parts if part.entity not in STRETCHES), None)
-    item = Item(name=_name(parts[0]), kind=str(ENTITIES.get(_table(parts[0]), "")), url=_url(actor, parts[0]))
+    item = Item(name=name_of(parts[0]), kind=str(ENTITIES.get(_table(parts[0]), "")), url=_url(actor, parts[0]))
     item.person_id = parts[0].person_id if parts[0].entity in OF_PEOPLE else None
     if parts[0].number and parts[0].number != number_of(parts[0].person_id or 0):
         item.kind = f"{item.kind} {parts[0].number}"
@@ -150,7 +150,8 @@ def _table(part: Difference) -> str:
     return "employees" if part.entity in OF_PEOPLE else part.entity
 
 
-def _name(part: Difference) -> str:
+def name_of(part: Difference) -> str:
+    """Return what the record is called that a difference is about."""
     if part.entity == "grants":
         return _("Right of an access role")
     if part.entity == "change_sets":

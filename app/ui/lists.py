@@ -17,6 +17,7 @@ class Links:
     rows: list[Any]
     count: int
     count_is_capped: bool
+    count_is_about: bool
     first_url: str | None = None
     previous_url: str | None = None
     next_url: str | None = None
@@ -41,6 +42,7 @@ def links(page: Page[Any], rows: list[Any], endpoint: str, **kept: Any) -> Links
         rows=rows,
         count=page.count,
         count_is_capped=page.count_is_capped,
+        count_is_about=page.count_is_about,
         first_url=url() if page.previous else None,
         previous_url=url(before=page.previous) if page.previous else None,
         next_url=url(after=page.next) if page.next else None,

@@ -7,8 +7,10 @@ from datetime import date
 import pytest
 
 from app.core.clock import today
+from app.core.querycache.cached import of_app
 from app.extensions import db
 from app.people.employee import Employee
+from app.reading import paging
 from app.reading.people import FILTERS
 from tests.browsing import rows, soup
 from tests.sample import act
@@ -234,3 +236,15 @@ def test_manager_sees_only_who_is_below(sample, browser):
     page = browser.sign_in(sample.users["manager"]).get(LIST)
     assert sorted(names(page)) == ["Bo", "Cy", "Dee", "Eli"]
     assert soup(page).select("a.e, a.r, a[href*=new], a[href*=export]") == []
+
+
+def test_many_are_told_about(app, hr, monkeypatch):
+    add(app, 20)
+    monkeypatch.setattr(paging, "COUNTED_UP_TO", 5)
+    with app.app_context():
+        of_app().store.backend.clear()
+    page = soup(hr.get(f"{LIST}?page_size=20"))
+    assert page.select_one(".list-foot p").get_text(" ", strip=True) == "About 27 (counted within the last ten minutes)"
+    assert page.select("#bulk-scope option")[-1].text == "All that match: about 27"
+    searched = soup(hr.get(f"{LIST}?search=zoe&page_size=20"))
+    assert searched.select_one(".list-foot p").get_text(strip=True) == "More than 5"

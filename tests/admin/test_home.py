@@ -7,9 +7,15 @@ from datetime import date, timedelta
 
 import pytest
 
+from app import actions
+from app.access.actor import by_user
 from app.actions import demo
-from app.core.clock import today
-from tests.browsing import soup
+from app.core.clock import now, today
+from tests.actions.imports.importing import people as imported
+from tests.actions.undo.undoing import do, undo
+from tests.approving import add
+from tests.browsing import Browser, soup, statements
+from tests.caching import believed
 from tests.sample import account, act
 
 
@@ -88,3 +94,97 @@ def test_panels_of_the_reader_are_offered(sample, browser):
     assert doors("hr") == ["Employees", "Departments", "Roles", "Journal"]
     assert doors("manager") == ["Employees", "Departments", "Roles"]
     assert browser.sign_in(sample.users["staff"]).get("/admin/").status_code == 403
+
+
+# What the query cache spares, and what it must not
+
+
+def looked(app, user_id):
+    """Note that a user has seen all that was changed before: other tests left it behind."""
+    with app.app_context():
+        actions.run("note_looked", actor=by_user(user_id), source=actions.Source.PANEL, moment=now())
+
+
+def test_second_look_takes_the_first_statement_only(app, sample):
+    """Also after the organisation has grown, and with it what others did."""
+    first = {"administrator": 12, "hr": 12, "auditor": 12, "manager": 9}
+    browsers = {role: Browser(app).sign_in(sample.users[role]) for role in first}
+    for role in first:
+        looked(app, sample.users[role])
+    with believed(app):
+        for employees in (2, 20):
+            with app.app_context():
+                demo.seed(employees, 3)
+                account("staff", f"{employees}@sample.example")
+                for _time in range(employees):
+                    add(app, sample.users["hr"])
+            for role, browser in browsers.items():
+                found = [browser.get("/admin/") for _time in range(3)]
+                assert [statements(page) for page in found] == [first[role], 1, 1], role
+                assert [figures(page) for page in found] == [figures(found[0])] * 3
+
+
+def test_every_edit_shows_on_the_very_next_look(app, sample, browser):
+    """The reader's page is full of hits; each edit is somebody else's, through the pages or the actions."""
+    looked(app, sample.users["administrator"])
+    reader = Browser(app).sign_in(sample.users["administrator"])
+    browser.sign_in(sample.users["hr"])
+
+    def look(again=1):
+        page = reader.get("/admin/")
+        assert statements(reader.get("/admin/")) == again
+        latest = soup(page).select_one(".news li a")
+        shown = {"latest": latest and latest.text, "waits": "waits for you" in soup(page).main.text}
+        return shown | {words: number for words, number, _url in figures(page)}
+
+    def edit(url, **changes):
+        assert browser.submit(url, **changes).status_code == 303
+
+    with believed(app):
+        assert (look()["Headcount"], look()["latest"], look()["waits"]) == (6, None, False)
+        edit(f"/admin/employees/edit/?id={sample.people['Dee']}", last_name="Quill")
+        assert look()["latest"].endswith(": Dee Quill")
+        edit(f"/admin/departments/edit/?id={sample.departments['Platform']}", name="Quarry")
+        assert (look()["Quarry"], look()["latest"].rpartition(": ")[2]) == (2, "Quarry")
+        edit(f"/admin/roles/edit/?id={sample.roles['Clerk']}", title="Scribe")
+        assert (look()["Scribe"], look()["latest"].rpartition(": ")[2]) == (1, "Scribe")
+        with app.app_context():
+            hired = do("hire", values={"number": "9", "first_name": "Gus", "hired_on": today()})
+        assert look()["Headcount"] == 7
+        with app.app_context():
+            undo(hired)
+        assert look(again=2)["Headcount"] == 6  # what somebody was called who is gone is asked for each time
+        with app.app_context():
+            imported("500,Ines Import,2024-01-08,Quarry,Engineer,", "501,Ivo Import,2024-01-08,Quarry,Engineer,")
+        found = look(again=2)
+        assert (found["Headcount"], found["Quarry"]) == (8, 4)
+        assert found["latest"].endswith(": Ines Import, Ivo Import")
+        with app.app_context():
+            act("change_user", user_id=sample.users["staff"], version=1, values={"email": "eli@else.example"})
+        assert look(again=2)["latest"].endswith(": eli@else.example")
+        add(app, sample.users["hr"])
+        assert look(again=2)["waits"]
+
+
+def test_mark_as_seen_takes_the_news_away_at_once(app, sample, browser):
+    looked(app, sample.users["hr"])
+    browser.sign_in(sample.users["hr"])
+    with app.app_context():
+        act("change_role", role_id=sample.roles["Clerk"], version=1, values={"family": "Office"})
+    with believed(app):
+        pages = [browser.get("/admin/") for _time in range(2)]
+        assert ["1 change by others" in page.text for page in pages] == [True, True]
+        form = soup(pages[1]).select_one("form[action='/admin/looked/']")
+        assert browser.post(form["action"], {"until": form.select_one("[name=until]")["value"]}).status_code == 303
+        assert "Nothing changed by others since" in browser.get("/admin/").text
+        assert statements(browser.get("/admin/")) == 1
+
+
+def test_news_are_at_first_those_since_the_day_a_week_ago(app, sample, browser, clock):
+    browser.sign_in(sample.users["hr"])
+    assert "since May 13, 2026, 12:00" in browser.get("/admin/").text
+    clock.move(hours=14, minutes=29)
+    browser.sign_in(sample.users["hr"])
+    assert "since May 13, 2026, 12:00" in browser.get("/admin/").text
+    clock.move(minutes=1)
+    assert "since May 14, 2026, 12:00" in browser.get("/admin/").text

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from app.access.actor import Actor, by_user
 from app.access.grants import Action, Scope, Subject
-from app.changes.approvals import Verdict
+from app.changes.approvals import Approval, Verdict
 from app.changes.transaction import write
 from app.core.clock import now
 from app.core.jobs.job import Job
@@ -21,6 +21,8 @@ from app.reading import approvals as reading
 from app.reading.approvals import Wanted, Which
 from tests.approving import add, second_administrator
 from tests.asking import asked
+from tests.caching import believed, taken
+from tests.clock import Clock
 from tests.core.jobs import queueing
 from tests.sample import Sample, account
 
@@ -95,6 +97,35 @@ def test_what_waits_for_the_reader_is_counted_apart_from_their_own(context: Flas
     assert reading.waiting(actor(administrator)) == reading.Waiting(for_reader=2, own=1)
     assert reading.waiting(actor(hr)) == reading.Waiting(for_reader=0, own=2)
     assert reading.waiting(actor(sample.users["auditor"])) == reading.Waiting(0, 0)
+
+
+def test_number_that_waits_is_kept_and_right_to_the_second(context: Flask, sample: Sample, clock: Clock) -> None:
+    hr, administrator = actor(sample.users["hr"]), actor(sample.users["administrator"])
+    for seconds in (10, 20):
+        add(context, sample.users["hr"], expires_at=clock.now() + timedelta(seconds=seconds))
+    with believed(context):
+        for seconds, left in ((0, 2), (9.9, 2), (0.1, 1), (9.9, 1), (0.1, 0)):
+            clock.move(seconds=seconds)
+            assert reading.waiting(administrator) == reading.Waiting(for_reader=left)
+            assert reading.waiting(hr) == reading.Waiting(own=left)
+        assert taken(context)["approvals.waiting"] == (8, 2)
+        withdrawn = add(context, sample.users["hr"], expires_at=clock.now() + timedelta(days=1))
+        assert reading.waiting(hr).own == 1
+        write(lambda: db.session.execute(update(Approval).where(Approval.id == withdrawn).values(verdict="refused")))
+        assert reading.waiting(hr).own == 0
+
+
+def test_more_than_are_read_are_counted_all_the_same(
+    context: Flask, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "READ_UP_TO", 3)
+    administrator = actor(sample.users["administrator"])
+    for number in range(1, 6):
+        add(context, sample.users["hr"], expires_at=now() - timedelta(seconds=1))
+        add(context, sample.users["hr"])
+        assert reading.waiting(administrator) == reading.Waiting(for_reader=number)
+    add(context, sample.users["administrator"])
+    assert reading.waiting(administrator) == reading.Waiting(for_reader=5, own=1)
 
 
 def test_list_takes_as_many_statements_for_many_rows_as_for_one(context: Flask, sample: Sample) -> None:

@@ -8,8 +8,11 @@ import pytest
 
 from app.access.actor import by_user, operator
 from app.core import clock
+from app.core.clock import today
 from app.reading import dashboard
 from app.reading.dashboard import hired_then
+from tests.actions.undo.undoing import do, undo
+from tests.caching import believed, taken
 from tests.sample import account, act
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -90,3 +93,41 @@ def test_who_has_no_department_has_no_colleagues():
 def test_leavers_are_nobodys_colleagues(sample):
     found = dashboard.dashboard(by_user(sample.users["staff"]))
     assert [person.first_name for person in found.colleagues] == ["Dee"]
+
+
+PARTS = ("joiners", "anniversaries", "manager", "colleagues")
+
+
+def test_only_the_own_record_is_asked_for_again(app, sample):
+    manager = by_user(sample.users["manager"])
+    names = {*(f"dashboard.{part}" for part in PARTS), "person.reports"}
+    taken(app)
+    with believed(app):
+        before = dashboard.dashboard(manager)
+        assert taken(app) == dict.fromkeys(names, (0, 1))
+        assert dashboard.dashboard(manager) == before
+        assert taken(app) == dict.fromkeys(names, (1, 0))
+    assert before.me.values["home_address"] == "101 Home Street"
+
+
+def test_every_edit_shows_at_once(app, sample):
+    def seen():
+        for _time in range(2):
+            found = dashboard.dashboard(by_user(sample.users["manager"]))
+        everybody = [*found.team, *found.colleagues, *found.joiners, *(a.person for a in found.anniversaries)]
+        return found.manager.name, {person.name: (person.department, person.manager) for person in everybody}
+
+    with believed(app):
+        assert seen() == (
+            "Ada Okafor",
+            {"Cy Müller": ("Engineering", "Bo Lindqvist"), "Dee O'Hara": ("Platform", "Bo Lindqvist")},
+        )
+        act("change_employee", employee_id=sample.people["Ada"], version=1, values={"last_name": "Quill"})
+        act("change_department", department_id=sample.departments["Platform"], version=1, values={"name": "Quarry"})
+        assert seen()[0] == "Ada Quill"
+        assert seen()[1]["Dee O'Hara"] == ("Quarry", "Bo Lindqvist")
+        hired = do("hire", values={"number": "9", "first_name": "Gus", "hired_on": today()})
+        act("leave", employee_ids=[sample.people["Dee"]], left_on=today())
+        assert seen()[1].keys() == {"Cy Müller", "Gus"}
+        undo(hired)
+        assert seen()[1].keys() == {"Cy Müller"}

@@ -24,6 +24,7 @@ from app.people.employee import Employee
 from app.reading import journal
 from app.reading.journal import Wanted
 from app.reading.journal_rights import WITHIN
+from app.reading.news import news
 from app.reading.paging import Place
 from app.ui.differences import described, described_each
 from tests.sample import account, act, stored
@@ -123,7 +124,7 @@ def test_without_the_right_there_is_no_journal(sample, told, role):
     for read in (
         lambda: journal.sets(actor, Wanted()),
         lambda: journal.one(actor, told["phone"]),
-        lambda: journal.news(actor, now()),
+        lambda: news(actor, now()),
         lambda: list(journal.latest(actor, 5)),
     ):
         with pytest.raises(Forbidden):
@@ -332,21 +333,6 @@ def test_open_undone_and_undoing_sets_say_so(sample, told, begun):
     entries = {entry.id: entry for entry in journal.sets(operator(), Wanted({"from": begun})).rows}
     assert (entries[told["phone"]].undone_by_id, entries[undo].undoes_id) == (undo, told["phone"])
     assert [entry.id for entry in entries.values() if entry.job_id] == [told["role"]]
-
-
-def test_news_are_what_others_did_since(sample, begun):
-    since = now()
-    hr = by_user(sample.users["hr"])
-    actions.run("change_own_contact", actor=hr, source=Source.WEB, version=1, values={"phone": "+1 2"})
-    assert journal.news(hr, since) == journal.News(since)
-    eli, dee = act_on(sample, "Eli", phone="1"), act_on(sample, "Dee", phone="2")
-    news = journal.news(hr, since)
-    assert ([entry.id for entry in news.latest], news.count, news.people) == ([dee, eli], 2, 2)
-    assert journal.news(by_user(sample.users["administrator"]), since).people == 3
-    assert len(journal.news(hr, since, size=1).latest) == 1
-    looked = now()
-    actions.run("note_looked", actor=hr, source=Source.PANEL, moment=looked)
-    assert journal.news(hr, since) == journal.News(looked)
 
 
 def test_statements_do_not_grow_with_the_changes(sample, told, begun, make_role):

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from app.access.actor import operator
+from app.core.querycache import EVERYBODY
+from app.core.querycache.cached import of_app
 from app.extensions import db
 from app.people.employee import Employee, EmploymentType, Status, name_key
 from app.reading import paging
-from app.reading.paging import Place
+from app.reading.paging import Count, Order, Place
 from app.reading.people import SORTS, Wanted, people
 from tests.writing import KNOWINGLY, commit
 
@@ -202,8 +204,36 @@ def test_well_formed_cursor_of_somebody_else_is_only_a_place(sort):
             assert asked(place, sort=sort, size=5).rows, value
 
 
-def test_count_stops_at_its_cap():
+def test_count_stops_at_its_cap(monkeypatch):
     fill(30)
     ids = db.select(Employee.id)
-    assert paging.count_up_to(ids, cap=30) == (30, False)
-    assert paging.count_up_to(ids, cap=29) == (29, True)
+    for cap, count in ((30, Count(30)), (29, Count(29, is_capped=True))):
+        monkeypatch.setattr(paging, "COUNTED_UP_TO", cap)
+        assert paging.count_up_to(ids) == count
+
+
+@pytest.mark.parametrize("cap", [29, 30])
+def test_count_above_its_cap_is_about_but_for_a_search(monkeypatch, cap):
+    monkeypatch.setattr(paging, "COUNTED_UP_TO", cap)
+    of_app().store.backend.clear()
+    fill(30)
+    ids = db.select(Employee.id).where(Employee.first_name == "Ada")
+    for _time in range(2):
+        for is_search in (False, True):
+            about = Count(29, is_capped=True) if is_search else Count(30, is_about=True)
+            found = paging.count_kept("test.count", EVERYBODY, is_search=is_search)(ids)
+            assert found == (about if cap < 30 else Count(30))
+
+
+def test_list_is_walked_whole_without_its_pages():
+    fill(23)
+    ids, order = db.select(Employee.id, Employee.number_key), Order(Employee.number_key, Employee.id)
+
+    def read(chosen, _is_backwards):
+        query = db.select(Employee.number_key, Employee.id).join(chosen, chosen.c.id == Employee.id)
+        return list(db.session.execute(query.order_by(*order.clauses(False))))
+
+    for size in (1, 5, 22, 23, 24):
+        found = [row.number_key for row in paging.walked(ids, order, size, read, tuple)]
+        assert found == sorted(set(found))
+        assert len(found) == 23

@@ -7,10 +7,14 @@ from datetime import date
 import pytest
 
 from app.access.actor import by_user, operator
-from app.access.grants import FIELDS, Subject
+from app.access.grants import FIELDS, Action, Scope, Subject
+from app.core.clock import today
 from app.reading import people as reading
+from app.reading.paging import Place
 from app.reading.people import FILTERS, Wanted, exported, people
-from tests.sample import act
+from tests.actions.undo.undoing import do, undo
+from tests.caching import believed, taken
+from tests.sample import account, act
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -221,3 +225,111 @@ def test_filter_and_sort_by_what_is_hidden_leave_only_whom_one_may_see(sample):
     assert names(sort="status") == ["Eli"]
     assert names(filters={"status": "left"}) == []
     assert {row.first_name for row in people(staff, Wanted()).rows if row.sees_employment} == {"Eli"}
+
+
+SENSE = {"status": "active", "is_here": "1", "employment_type": "permanent", "reports_from": "1", "reports_to": "1"}
+
+
+def test_same_list_asked_again_is_answered_by_the_cache(app, sample):
+    first = people(operator(), Wanted(size=2))
+    wanted = [Wanted(filters={name: SENSE.get(name, "2015-06-15" if "_" in name else "1")}) for name in FILTERS]
+    wanted += [Wanted(sort=sort, is_descending=True) for sort in reading.SORTS]
+    wanted += [
+        Wanted(search="ada o"),
+        Wanted(place=Place(after=first.next), size=2),
+        Wanted(leaves_out_leavers=True, size=3),
+    ]
+    taken(app)
+    with believed(app):
+        for one in wanted:
+            before = people(operator(), one)
+            assert taken(app)["people.page"] == (0, 1), one
+            assert people(operator(), one) == before
+            assert taken(app) == {"people.page": (1, 0), "people.count": (1, 0)}, one
+    assert sample.people
+
+
+def test_readers_share_a_list_only_with_who_sees_the_same(app, sample, make_role):
+    def seen(actor):
+        page = people(actor, Wanted(filters={"department": str(sample.departments["Platform"])}))
+        return {row.first_name: row.sees_employment for row in page.rows}, page.count
+
+    everybody = {name: by_user(sample.users[name]) for name in ("staff", "manager", "hr")}
+    reports = {(Action.VIEW, Subject.DIRECTORY): Scope.REPORTS}
+    lead = act(
+        "hire", values={"number": "9", "first_name": "Gus", "hired_on": today(), "manager_id": sample.people["Bo"]}
+    )
+    act("change_manager", employee_ids=[sample.people["Eli"]], manager_id=lead)
+    everybody["reports"] = by_user(account(make_role("narrow", reports), "narrow@sample.example", lead))
+    expected = {
+        "staff": ({"Eli": True, "Dee": False}, 2),
+        "manager": ({"Eli": True, "Dee": True}, 2),
+        "hr": ({"Eli": True, "Flo": True, "Dee": True}, 3),
+        "reports": ({"Eli": False}, 1),
+    }
+    taken(app)
+    with believed(app):
+        assert {name: seen(actor) for name, actor in everybody.items()} == expected
+        assert taken(app) == {"people.page": (0, 4), "people.count": (0, 4)}
+        assert {name: seen(actor) for name, actor in everybody.items()} == expected
+        assert taken(app) == {"people.page": (4, 0), "people.count": (4, 0)}
+        other = by_user(account("hr", "other@sample.example"))
+        assert seen(other) == expected["hr"]
+        taken(app)
+        assert (seen(other), taken(app)["people.page"]) == (expected["hr"], (1, 0))
+
+
+def test_every_edit_shows_at_once_in_the_rows_that_tell_of_it(app, sample):
+    def row(name="Eli"):
+        for _time in range(2):
+            found = {person.first_name: person for person in people(operator(), Wanted()).rows}
+        return found.get(name)
+
+    eli, bo, platform, engineer = (
+        sample.people["Eli"],
+        sample.people["Bo"],
+        sample.departments["Platform"],
+        sample.roles["Engineer"],
+    )
+    with believed(app):
+        assert (row().department, row().role, row().manager) == ("Platform", "Engineer", "Cy Müller")
+        renamed = do("change_department", department_id=platform, version=1, values={"name": "Quarry"})
+        assert row().department == "Quarry"
+        undo(renamed)
+        assert row().department == "Platform"
+        act("change_role", role_id=engineer, version=1, values={"title": "Smith"})
+        assert row().role == "Smith"
+        act("change_employee", employee_id=sample.people["Cy"], version=1, values={"first_name": "Cyd"})
+        assert row().manager == "Cyd Müller"
+        moved = do("transfer", employee_ids=[eli], department_id=sample.departments["Board"], manager_id=bo)
+        assert (row().department, row().manager) == ("Board", "Bo Lindqvist")
+        undo(moved)
+        assert (row().department, row().manager) == ("Platform", "Cyd Müller")
+        act("leave", employee_ids=[eli], left_on=today())
+        assert row().left_on == today()
+        hired = do("hire", values={"number": "9", "first_name": "Gus", "hired_on": today()})
+        assert row("Gus").number == "9"
+        undo(hired)
+        assert row("Gus") is None
+
+
+@pytest.mark.usefixtures("sample")
+def test_export_and_selection_are_not_kept(app):
+    taken(app)
+    for _time in range(2):
+        assert list(reading.export(operator(), Wanted(), (Subject.DIRECTORY,)))
+        assert reading.matching(operator(), Wanted(), 9)
+    assert taken(app) == {}
+
+
+def test_staff_share_the_directory_and_each_sees_their_own_employment_in_it(app, sample):
+    dee = by_user(account("staff", "dee@sample.example", sample.people["Dee"]))
+    eli = by_user(sample.users["staff"])
+    wanted = Wanted(leaves_out_leavers=True)
+    taken(app)
+    with believed(app):
+        for reader, outcome in ((eli, (0, 1)), (dee, (1, 0))):
+            page = people(reader, wanted)
+            assert taken(app) == {"people.page": outcome, "people.count": outcome}
+            assert {one.first_name for one in page.rows} == {"Ada", "Bo", "Cy", "Dee", "Eli", "Hana"}
+            assert [one.id for one in page.rows if one.sees_employment] == [reader.employee_id]

@@ -9,10 +9,14 @@ import pytest
 
 from app.access.actor import by_user, operator
 from app.core import clock
+from app.extensions import db
 from app.people.employee import Status
 from app.reading import statistics
 from app.reading.statistics import SPANS, TENURES, month_starts, overview, years_ago
-from tests.sample import act
+from tests.actions.undo.undoing import do, undo
+from tests.asking import asked
+from tests.caching import believed, taken
+from tests.sample import account, act
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -103,3 +107,100 @@ def test_largest_departments_come_first_and_no_more_than_ten():
     counted = overview(operator()).by_department
     assert [c.people for c in counted] == list(range(11, 1, -1))
     assert len(counted) == statistics.LARGEST
+
+
+QUERIES = {f"home.{name}" for name in ("by_status", "by_department", "by_role", "joined", "left", "tenure", "span")}
+
+
+def test_numbers_asked_for_again_run_no_sql(app, sample):
+    hr = by_user(sample.users["hr"])
+    taken(app)
+    with believed(app):
+        db.session.rollback()
+        with asked() as first:
+            before = overview(hr)
+        assert len(first) == 1 + len(QUERIES)  # the tokens, and each question
+        with asked() as again:
+            assert overview(hr) == before
+        assert again == []
+        db.session.rollback()
+        with asked() as later:  # in another transaction, as on another page
+            assert overview(hr) == before
+        assert len(later) == 1
+        assert "cache_versions" in later[0]
+    assert taken(app) == dict.fromkeys(QUERIES, (2, 1))
+
+
+def test_numbers_are_those_of_this_moment_after_every_edit(app, sample):
+    hr = by_user(sample.users["hr"])
+
+    def seen():
+        for _time in range(2):
+            numbers = overview(hr)
+        departments = {one.label: one.people for one in numbers.by_department}
+        roles = {one.label: one.people for one in numbers.by_role}
+        return numbers.headcount, departments, roles, numbers.months[-1].joined
+
+    with believed(app):
+        assert seen() == (
+            6,
+            {"Board": 2, "Engineering": 2, "Platform": 2},
+            {"Clerk": 1, "Director": 2, "Engineer": 3},
+            0,
+        )
+        hired = do("hire", values={"number": "9", "first_name": "Gus", "hired_on": clock.today()})
+        assert (seen()[0], seen()[3]) == (7, 1)
+        undo(hired)
+        assert (seen()[0], seen()[3]) == (6, 0)
+        act("change_department", department_id=sample.departments["Platform"], version=1, values={"name": "Quarry"})
+        act("change_role", role_id=sample.roles["Clerk"], version=1, values={"title": "Scribe"})
+        assert seen()[1] == {"Board": 2, "Engineering": 2, "Quarry": 2}
+        assert seen()[2] == {"Scribe": 1, "Director": 2, "Engineer": 3}
+        act("transfer", employee_ids=[sample.people["Dee"]], department_id=sample.departments["Board"])
+        assert seen()[1] == {"Board": 3, "Engineering": 2, "Quarry": 1}
+        act("leave", employee_ids=[sample.people["Dee"]], left_on=clock.today())
+        assert overview(hr).by_status == {Status.ACTIVE: 5, Status.ON_LEAVE: 0, Status.LEFT: 2}
+
+
+def test_numbers_of_yesterday_are_not_told_after_midnight(app, clock):
+    tomorrow = clock.now().date() + timedelta(days=1)
+    act("hire", values={"number": "1", "first_name": "X", "hired_on": tomorrow})
+    act("hire", values={"number": "2", "first_name": "Y", "hired_on": years_ago(1, tomorrow)})
+    with believed(app):
+        for _time in range(2):
+            numbers = overview(operator())
+            assert (numbers.months[-1].joined, dict(_brackets(numbers))[0, 1]) == (0, 1)
+        clock.moment = clock.moment.replace(hour=23, minute=59, second=59)
+        assert overview(operator()) == numbers
+        clock.move(seconds=1)
+        numbers = overview(operator())
+        assert (numbers.months[-1].joined, dict(_brackets(numbers))[0, 1]) == (1, 1)
+        assert dict(_brackets(numbers))[1, 2] == 1
+
+
+def _brackets(numbers):
+    return [((low, high), people) for low, high, people in numbers.tenure]
+
+
+def test_readers_with_another_reach_share_nothing_and_those_with_the_same_everything(app, sample):
+    def used(user_id):
+        numbers = overview(by_user(user_id))
+        [counts] = set(taken(app).values())
+        return numbers.headcount, counts
+
+    second_hr = account("hr", "second@sample.example")
+    above = account("manager", "above@sample.example", sample.people["Dee"])
+    hit, miss = (1, 0), (0, 1)
+    with believed(app):
+        taken(app)
+        assert used(sample.users["hr"]) == (6, miss)
+        assert used(second_hr) == (6, hit)
+        assert used(sample.users["manager"]) == (4, miss)
+        assert used(above) == (1, miss)
+        assert used(sample.users["manager"]) == (4, hit)
+        assert used(sample.users["auditor"])[1] == miss
+
+
+def test_ties_are_told_in_the_order_of_their_ids(sample):
+    numbers = overview(operator())
+    assert [one.key for one in numbers.by_department] == sorted(sample.departments.values())

@@ -7,11 +7,16 @@ from urllib.parse import quote
 
 import pytest
 
-from app.core.clock import now
+from app.accounts.models import AccessRole, User
+from app.core.clock import now, today
+from app.core.querycache.cached import of_app
 from app.extensions import db
 from app.people.employee import Employee
 from app.people.history import Pay, PayPeriod
+from app.reading import paging
+from tests.actions.undo.undoing import do, undo
 from tests.browsing import soup
+from tests.caching import believed
 from tests.sample import act
 from tests.writing import KNOWINGLY, commit
 
@@ -181,3 +186,59 @@ def test_somebody_without_a_last_name_is_shown(app, staff):
         assert db.session.get_one(Employee, person).last_name == ""
     assert found(staff.get("/directory?search=cher")) == ["Cher"]
     assert staff.get("/people/9").status_code == 200
+
+
+def test_many_are_told_about_with_how_old_the_number_is_and_of_a_search_only_that_they_are_many(
+    app, staff, monkeypatch
+):
+    monkeypatch.setattr(paging, "COUNTED_UP_TO", 5)
+    with app.app_context():
+        of_app().store.backend.clear()
+    head = soup(staff.get("/directory")).select_one(".page-head p").get_text(" ", strip=True)
+    assert head == "About 6 (counted within the last ten minutes)"
+    assert "More than 5" in staff.get("/directory?search=10").text
+    with app.app_context():
+        act("hire", values={"number": "9", "first_name": "Gus", "hired_on": today()})
+    page = staff.get("/directory")
+    assert "About 6" in page.text
+    assert "Gus" in found(page)
+
+
+def test_page_shows_who_comes_and_goes_at_once(app, sample, staff):
+    def seen(words=""):
+        for _time in range(2):
+            names = found(staff.get(f"/directory?search={words}"))
+        return set(names)
+
+    def done(name, **arguments):
+        with app.app_context():
+            return do(name, **arguments)
+
+    with believed(app):
+        everybody = seen()
+        hired = done("hire", values={"number": "9", "first_name": "Gus", "hired_on": today()})
+        assert seen() == everybody | {"Gus"}
+        assert seen("gus") == {"Gus"}
+        with app.app_context():
+            undo(hired)
+        assert (seen(), seen("gus")) == (everybody, set())
+        left = done("leave", employee_ids=[sample.people["Dee"]], left_on=date(2024, 1, 31))
+        assert seen() == everybody - {"Dee"}
+        with app.app_context():
+            undo(left)
+        assert seen() == everybody
+
+
+def test_reader_with_other_rights_sees_at_once_what_those_show(app, sample, browser):
+    browser.sign_in(sample.users["hr"])
+    with believed(app):
+        for _time in range(2):
+            assert browser.get("/lookup/department?query=").status_code == 200
+            assert "Flo Ng" in browser.get("/admin/employees/").text
+        with app.app_context():
+            roles = {row.name: row.id for row in db.session.execute(db.select(AccessRole.name, AccessRole.id))}
+            version = db.session.scalar(db.select(User.version).where(User.id == sample.users["hr"]))
+            act("change_user", user_id=sample.users["hr"], version=version, values={"access_role_id": roles["manager"]})
+        browser.sign_in(sample.users["hr"])
+        assert "Flo Ng" not in browser.get("/admin/employees/").text
+        assert "Hana" in browser.get("/admin/employees/").text
