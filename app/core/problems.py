@@ -100,6 +100,12 @@ class Busy(Passing):
     sentence = _l("The database is busy just now. Nothing was saved; please try again.")
 
 
+class Outdated(Passing):
+    """The tables are another version's: this code would not change them as that one counts on."""
+
+    sentence = _l("The database has another version’s tables. Update this program and start it again.")
+
+
 class OutcomeUnknown(Passing):
     """The connection broke during COMMIT, so the change may or may not be there; never repeated by itself."""
 

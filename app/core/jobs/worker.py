@@ -15,12 +15,13 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.clock import now
+from app.core.database import schema
 from app.core.database.diagnosis import Fault, diagnose, fault
 from app.core.database.engine import end_transaction
 from app.core.jobs import queue, schedules
 from app.core.jobs.job import State
 from app.core.jobs.queue import ALL_JOBS, Held, Lane, LeaseLost
-from app.core.problems import Passing, Problem, Unavailable
+from app.core.problems import Outdated, Passing, Problem, Unavailable
 
 POLL_SECONDS = 1.0
 # Three chances to renew a lease before it runs out.
@@ -50,7 +51,8 @@ def work(
 ) -> None:
     """Do jobs until `stopping` is set, or with `is_once` until nothing is due; then a database in trouble raises.
 
-    An idle worker reads one row a second, writes nothing and leaves no transaction open.
+    An idle worker reads one row a second, writes nothing and leaves no transaction open. One whose code is too old for
+    the tables, or too new, takes no job.
     """
     seen: dict[str, str] = {}
     repeat(app, lambda: _turn(app, do, write, wanted, seen, stopping, lane), stopping, is_once=is_once)
@@ -96,7 +98,10 @@ def _turn(
     """Do one job, if there is one; return whether there was."""
     schedules.add_begun(wanted, seen, write)
     while found := queue.due(now(), lane):
+        is_ours = schema.is_usable()
         end_transaction()
+        if not is_ours:
+            raise Outdated()
         held = write(partial(queue.claim, found, now(), lane.patience))
         if held is not None:
             g.request_id = f"job-{held.id}"  # on every line of the log, and in the journal

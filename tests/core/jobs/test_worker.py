@@ -15,12 +15,12 @@ from flask import Flask
 from sqlalchemy import event, select
 
 from app.changes.transaction import write
-from app.core.database import engine
+from app.core.database import engine, schema
 from app.core.jobs import queue, worker
 from app.core.jobs.job import Job, State
 from app.core.jobs.queue import Held
 from app.core.jobs.schedules import Every, Schedule, add_begun
-from app.core.problems import Busy, Invalid, Problem
+from app.core.problems import Busy, Invalid, Outdated, Problem
 from app.extensions import db
 from tests.applications import application, migrate
 from tests.clock import Clock
@@ -263,6 +263,22 @@ def test_worker_survives_a_database_that_is_away_and_says_so_once(
     assert [words for words in told if "can't be reached" in words] == [told[0]]
     assert told[1:] == ["job", "the worker can work again"]
     assert turns.waits == [1, 1, 2, 4, 8, 1], "it asks less often while nobody answers"
+
+
+def test_worker_whose_tables_are_another_versions_takes_no_job(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with app.app_context():
+        add()
+    monkeypatch.setattr(schema, "HEAD", schema.HEAD + 1)
+    with pytest.raises(Outdated):
+        once(app, lambda *_: pytest.fail("it was done all the same"))
+    worker.work(app, nothing, write, [], Turns(2))
+    assert [line.getMessage() for line in caplog.records if line.levelno >= logging.ERROR] == [str(Outdated())]
+    monkeypatch.undo()
+    once(app)
+    with app.app_context():
+        assert db.session.scalar(select(Job.state)) is State.DONE
 
 
 def test_connection_cut_in_the_middle_of_a_job_is_a_try_that_failed(proxied_database: ProxiedDatabase) -> None:
