@@ -2,6 +2,7 @@
 
 from app.actions import (
     accounts,
+    cache,
     careers,
     closing,
     demo,
@@ -26,6 +27,7 @@ __all__ = [
     "Source",
     "accounts",
     "action",
+    "cache",
     "careers",
     "closing",
     "deciding",

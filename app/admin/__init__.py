@@ -5,6 +5,7 @@ from flask_admin import Admin
 from flask_admin.theme import Theme
 
 from app.admin.approvals import ApprovalsView
+from app.admin.cache import CacheView
 from app.admin.departments import DepartmentsPanel
 from app.admin.employees import EmployeesPanel
 from app.admin.home import HrHome
@@ -29,11 +30,11 @@ def init_app(app: Flask) -> None:
         csp_nonce_generator=csp_nonce,
     )
     panels: list[Panel] = [EmployeesPanel(), DepartmentsPanel(), RolesPanel(), UsersPanel(), JournalPanel()]
-    approvals, jobs, system = ApprovalsView(), JobsView(), SystemView()
-    admin.add_views(*panels, approvals, jobs, system)
+    approvals, jobs, system, cache = ApprovalsView(), JobsView(), SystemView(), CacheView()
+    admin.add_views(*panels, approvals, jobs, system, cache)
     home.panels = panels
     add_to_menu(app, Entry(ADMINISTRATION, home.name, "speedometer2", "admin.index", home.is_for))
     for panel in panels:
         add_to_menu(app, Entry(ADMINISTRATION, panel.name, panel.icon, f"{panel.endpoint}.index_view", panel.is_for))
-    for view in (approvals, jobs, system):
+    for view in (approvals, jobs, system, cache):
         add_to_menu(app, Entry(ADMINISTRATION, view.name, view.icon, f"{view.endpoint}.index_view", view.is_for))

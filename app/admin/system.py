@@ -32,6 +32,7 @@ LINKS: dict[str, list[tuple[Sentence, str, dict[str, Any]]]] = {
     "jobs": [(_l("Jobs"), "jobs.index_view", {}), (_l("Failed jobs"), "jobs.index_view", {"state": "failed"})],
     "mail": [(_l("Failed jobs"), "jobs.index_view", {"state": "failed"})],
     "seals": [(_l("Journal"), "journal.index_view", {})],
+    "cache": [(_l("Query cache"), "cache.index_view", {})],
     "four_eyes": [(_l("Approvals"), "approvals.index_view", {})],
 }
 """Where more is told about a part, by its key."""

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from app.commands.cache import cache
 from app.commands.check import check
 from app.commands.demo import seed_demo
 from app.commands.four_eyes import four_eyes
@@ -15,6 +16,7 @@ from app.commands.worker import worker
 def init_app(app: Flask) -> None:
     """Add our commands to `app`."""
     for command in (
+        cache,
         check,
         create_admin,
         create_user,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,11 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from app.core.database.schema import HEAD
+from app.core.querycache.uses import Bypass
 from app.core.timing import Answered, on_answer
 from app.core.version import VERSION
 
@@ -39,6 +42,15 @@ GAUGES = {
     "rollcall_mail_up": "Whether mail could be sent when it was last tried",
 }
 """What is read from the database at each scrape; no count goes beyond 10,000."""
+OF_CACHE = {
+    "rollcall_cache_requests": "Questions to the query cache by what became of them",
+    "rollcall_cache_verified": "Hits that were compared with the database",
+    "rollcall_cache_differing": "Hits that differed from it",
+    "rollcall_cache_saved_seconds": "Time that hits spared the database",
+    "rollcall_cache_up": "Whether the query cache’s Redis is in use",
+}
+"""What the query cache did in this process, by query; those that count end in `_total`, as Prometheus has it."""
+REQUESTS, UP = "rollcall_cache_requests", "rollcall_cache_up"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -75,7 +87,40 @@ def init_metrics(app: Flask, config: Mapping[str, Any]) -> None:
         {"version": VERSION, "schema": str(HEAD), "python": platform.python_version()}
     )
     ProcessCollector(registry=registry)
+    registry.register(_OfCache(app))
     on_answer(app, _count)
+
+
+class _OfCache(Collector):
+    """What the query cache of an application has counted, told when it is asked for."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: asked for this when it is registered, an application has no cache yet."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the numbers of this process, and whether its Redis is in use where it has one."""
+        cache = self.app.extensions["querycache"]
+        requests, verified, differing, saved = (
+            CounterMetricFamily(name, words, labels=["query", *(["outcome"] if name == REQUESTS else [])])
+            for name, words in OF_CACHE.items()
+            if name != UP
+        )
+        for name, use in cache.uses.totals().items():
+            # What was too large was a miss first; here each question counts once.
+            outcomes = {"hit": use.hits, "miss": use.misses - use.too_large}
+            outcomes |= {str(why): getattr(use, why) for why in Bypass}
+            for outcome, count in outcomes.items():
+                requests.add_metric([name, outcome], count)
+            verified.add_metric([name], use.verified)
+            differing.add_metric([name], use.differing)
+            saved.add_metric([name], use.saved_seconds)
+        yield from (requests, verified, differing, saved)
+        if cache.store.is_remote:
+            yield GaugeMetricFamily(UP, OF_CACHE[UP], value=cache.store.trouble is None)
 
 
 def count_failed_sign_in(app: Flask) -> None:

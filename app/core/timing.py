@@ -1,4 +1,4 @@
-"""How long a request takes and how many SQL statements it needs; told to whoever asks, and in `Server-Timing`."""
+"""How long a request takes, its SQL statements, what the cache did; told to whoever asks, and in `Server-Timing`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def _start() -> None:
     g.started_at = time.perf_counter()
     g.answer_status = 500  # what the server answers when making an answer fails altogether
     g.sql_statements, g.sql_seconds = 0, 0.0
+    g.cache_hits, g.cache_misses, g.cache_seconds, g.cache_store_seconds = 0, 0, 0.0, 0.0
 
 
 def _note_status(response: Response) -> Response:
@@ -55,8 +56,16 @@ def _note_status(response: Response) -> Response:
 
 def _add_header(response: Response) -> Response:
     statements, milliseconds = g.get("sql_statements", 0), g.get("sql_seconds", 0.0) * 1000
-    response.headers["Server-Timing"] = f'db;dur={milliseconds:.1f};desc="{statements}", cache;desc=off'
+    response.headers["Server-Timing"] = f'db;dur={milliseconds:.1f};desc="{statements}", {_cache()}'
     return _note_status(response)
+
+
+def _cache() -> str:
+    """Return what the query cache did for this request: off where it was of no use, and one miss makes it a miss."""
+    hits, misses = g.get("cache_hits", 0), g.get("cache_misses", 0)
+    outcome = "miss" if misses else "hit" if hits else "off"
+    milliseconds = g.get("cache_seconds", 0.0) * 1000
+    return f'cache;dur={milliseconds:.2f};desc={outcome}, cache-hits;desc="{hits}", cache-misses;desc="{misses}"'
 
 
 def _tell(_error: BaseException | None) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from flask import current_app
-from flask_babel import format_decimal, format_percent, format_timedelta
+from flask_babel import format_decimal, format_percent
 from flask_babel import gettext as _
 from sqlalchemy import select
 
@@ -26,7 +26,8 @@ from app.core.signs import Kind, Sign
 from app.core.storage import storage
 from app.core.version import VERSION
 from app.extensions import db
-from app.reading import machine
+from app.reading import cache, machine
+from app.reading.amounts import duration, size, spent
 from app.reading.backlog import COUNTED_UP_TO, Backlog, alive, backlog
 from app.reading.machine import Disk
 
@@ -39,8 +40,6 @@ DISK_LOW, DISK_FULL = 0.10, 0.05
 DISK_FULL_BYTES = 500 * 1000**2
 """Less than a database needs for the log of one large change, or for migrating."""
 WORKERS_SHOWN = 10
-MINUTE = timedelta(minutes=1)
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 class State(StrEnum):
@@ -94,7 +93,7 @@ def report(actor: Actor) -> list[Item]:
         _workers(known),
         _jobs(known),
         _four_eyes(known),
-        _cache(),
+        _cache(known),
         _disks(machine.disks()),
         _clock(),
         _versions(),
@@ -121,8 +120,8 @@ def _database(known: _Known) -> Item:
     connection = db.session.connection()
     number = known.schema.number if known.schema else 0
     facts = [server.title(connection)]
-    if (size := server.size(connection)) is not None:
-        facts[0] = _("%(server)s, %(size)s", server=facts[0], size=_bytes(size))
+    if (stored := server.size(connection)) is not None:
+        facts[0] = _("%(server)s, %(size)s", server=facts[0], size=size(stored))
     facts.append(_("Its tables are at migration %(number)s; this version needs %(head)s.", number=number, head=HEAD))
     state, remedy = State.GOOD, ""
     if number < HEAD or (known.schema and known.schema.oldest_code > HEAD):
@@ -154,7 +153,7 @@ def _archive(known: _Known) -> Item:
         return Item("archive", _("Archive"), State.GOOD, facts)
     facts = [_("Parts of the journal that wait: %(count)s.", count=_count(waiting.unarchived))]
     if waiting.unarchived_since:
-        facts.append(_("The oldest has waited for %(age)s.", age=_duration(lag)))
+        facts.append(_("The oldest has waited for %(age)s.", age=duration(lag)))
     store = known.of(Kind.STORAGE)
     state = _by_age(lag, ARCHIVE_LATE, ARCHIVE_STUCK)
     remedy = _("It goes on as soon as the storage works again.") if store and not store.is_good else _why_late(known)
@@ -165,7 +164,7 @@ def _seals(known: _Known) -> Item:
     waiting, lag = known.waiting, known.waiting.seal_lag
     facts = [_("Sealed parts of the journal: %(count)s.", count=format_decimal(waiting.sealed))]
     if waiting.unsealed:
-        count, age = _count(waiting.unsealed), _duration(lag)
+        count, age = _count(waiting.unsealed), duration(lag)
         facts.append(_("Waiting for a seal: %(count)s, the oldest for %(age)s.", count=count, age=age))
     state = _by_age(lag, SEALS_LATE, SEALS_STUCK)
     return Item("seals", _("Seals"), state, facts, "" if state is State.GOOD else _why_late(known))
@@ -262,13 +261,22 @@ def _four_eyes(known: _Known) -> Item:
     return Item("four_eyes", name, State.GOOD, facts)
 
 
-def _cache() -> Item:
-    has_redis = bool(current_app.config["REDIS_URL"])
-    facts = [
-        _("There is none in this version: each page asks the database."),
-        _("REDIS_URL is set, but nothing uses it yet.") if has_redis else _("REDIS_URL is not set."),
-    ]
-    return Item("cache", _("Query cache"), State.OFF, facts)
+def _cache(known: _Known) -> Item:
+    found = cache.summary(known.signs, known.at)
+    facts, name = [], _("Query cache")
+    if found.asked:
+        rate, saved = format_percent(found.hit_rate), spent(found.saved_seconds)
+        facts.append(_("%(rate)s of what it was asked was there; that saved %(saved)s in all.", rate=rate, saved=saved))
+    else:
+        facts.append(_("Nothing was asked of it yet."))
+    if found.differing:
+        facts.append(_("Answers differed from the database: %(names)s.", names=", ".join(found.differing)))
+        return Item("cache", name, State.BAD, facts, str(cache.LIKELY_CAUSE))
+    if found.reason is not None:
+        words, remedy = cache.in_words(found.reason)
+        facts.append(_("Out of use: %(words)s. Pages ask the database and may be slower.", words=words))
+        return Item("cache", name, State.WARN, facts, str(remedy))
+    return Item("cache", name, State.GOOD, facts)
 
 
 def _disks(found: list[Disk]) -> Item:
@@ -278,7 +286,7 @@ def _disks(found: list[Disk]) -> Item:
             state = State.BAD
             facts.append(_("%(folder)s: the disk does not answer.", folder=disk.folder))
             continue
-        free, total, share = _bytes(disk.free), _bytes(disk.total), format_percent(disk.share)
+        free, total, share = size(disk.free), size(disk.total), format_percent(disk.share)
         words = _("%(free)s of %(total)s free (%(share)s)", free=free, total=total, share=share)
         facts.append(f"{disk.folder}: {words}")
         state = min(state, _disk_state(disk), key=list(State).index)
@@ -333,11 +341,7 @@ def _why_late(known: _Known) -> str:
 
 def _age(at: datetime, moment: datetime) -> str:
     """Return how long ago that was, in words; more closely than a minute, clocks and signs don't say."""
-    return _duration(at - moment)
-
-
-def _duration(time: timedelta) -> str:
-    return _("less than a minute") if time < MINUTE else str(format_timedelta(time))
+    return duration(at - moment)
 
 
 def _count(number: int) -> str:
@@ -347,11 +351,3 @@ def _count(number: int) -> str:
 
 def _tenths(seconds: float) -> str:
     return str(format_decimal(round(abs(seconds), 1)))
-
-
-def _bytes(number: int) -> str:
-    """Return a size as disks are sold, with three digits at the most."""
-    size, step = float(number), 0
-    while size >= 1000 and step < len(UNITS) - 1:
-        size, step = size / 1000, step + 1
-    return f"{format_decimal(round(size, 1 if size < 100 else 0))} {UNITS[step]}"

@@ -15,7 +15,9 @@ from flask_babel import lazy_gettext as _l
 
 from app.access.actor import Actor
 from app.access.gate import actor_or_none, has_panels
+from app.access.grants import Action, Subject
 from app.core.problems import Sentence
+from app.reading import cache
 from app.ui import labels
 
 
@@ -64,6 +66,8 @@ class Entry:
 
 
 PEOPLE, ADMINISTRATION = _l("People"), _l("Administration")
+CACHE_PAGE = "cache.index_view"
+"""Where the state of the query cache is told in full."""
 
 
 def init_context(app: Flask) -> None:
@@ -85,7 +89,15 @@ def _common(app: Flask) -> dict[str, Any]:
     if who is None:
         return {"viewer": None, "navigation": []}
     viewer = Viewer(who.name, who.email, who.employee_number, has_panels(who))
-    return {"viewer": viewer, "navigation": _navigation(app, who)}
+    return {"viewer": viewer, "navigation": _navigation(app, who), "cache_trouble": _cache_trouble(who)}
+
+
+def _cache_trouble(who: Actor) -> Sentence | None:
+    """Return why the query cache is out of use, for who looks after it; it is known without asking anything."""
+    trouble = cache.trouble()
+    if trouble is None or request.endpoint == CACHE_PAGE or not who.can(Action.ADMINISTER, Subject.SYSTEM):
+        return None
+    return cache.in_words(trouble.reason)[0]
 
 
 def _navigation(app: Flask, who: Actor) -> list[Section]:

@@ -14,8 +14,10 @@ from flask_babel import lazy_gettext as _l
 from app.access.grants import Action, Scope, Subject
 from app.actions.four_eyes.rules import MOST_DELETED, MOST_ROWS, Rule
 from app.core.problems import Sentence
+from app.core.querycache.uses import Bypass
 from app.people.employee import EmploymentType, Status
 from app.people.history import PayPeriod
+from app.reading.cache import Place
 
 WORDS: dict[StrEnum, Sentence] = {
     Status.ACTIVE: _l("Active"),
@@ -187,6 +189,7 @@ ACTIONS: dict[str, Sentence] = {
     "withdraw_approval": _l("Request withdrawn"),
     "expire_approvals": _l("Requests expired"),
     "switch_four_eyes": _l("Four eyes switched on or off"),
+    "clear_cache": _l("Query cache cleared"),
 }
 """What each action did, for the journal; "opening" is what was there before it, "import" a staff list as a whole."""
 
@@ -213,6 +216,21 @@ SOURCES: dict[str, Sentence] = {
     "cli": _l("Command line"),
     "system": _l("System"),
 }
+
+BYPASSES: dict[str, Sentence] = {
+    Bypass.AWAY: _l("while the store was out of use"),
+    Bypass.WRITING: _l("inside a change"),
+    Bypass.REFUSED: _l("because its rows may not be kept"),
+    Bypass.TOO_LARGE: _l("because its rows were too many to keep"),
+}
+"""Why the query cache did not answer, to stand after a number of times."""
+
+STORES: dict[str, Sentence] = {
+    Place.REDIS: _l("Redis server"),
+    Place.SENTINEL: _l("Redis server, found by its sentinels"),
+    Place.MEMORY: _l("Memory of each process"),
+}
+"""Where the query cache keeps its values."""
 
 ACCESS_ROLES: dict[str, Sentence] = {
     "administrator": _l("Administrator"),

@@ -67,6 +67,7 @@ PAGES = (
     "/admin/jobs/?state=failed",
     "/admin/jobs/details/?id=1",
     "/admin/system/",
+    "/admin/cache/",
 )
 
 

@@ -14,7 +14,9 @@ from werkzeug.test import TestResponse
 from app.changes.approvals import Verdict
 from app.core import signs
 from app.core.jobs.job import State
-from app.core.metrics import GAUGES, count_failed_sign_in
+from app.core.metrics import GAUGES, OF_CACHE, count_failed_sign_in
+from app.core.querycache.statements import Plan
+from app.core.querycache.store import Trouble
 from app.core.signs import Kind
 from app.core.version import VERSION
 from app.extensions import db
@@ -176,8 +178,38 @@ def test_numbers_come_also_before_the_tables_are_made(make_app: Callable[..., Fl
 
 def test_every_number_stands_in_the_guide() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    missing = [name for name in (*GAUGES, UP) if f"`{name}" not in guide]
+    missing = [name for name in (*GAUGES, UP, *OF_CACHE) if f"`{name}" not in guide]
     assert not missing, f"say in docs/operations.md what these count, and when to be alarmed: {missing}"
+
+
+def test_each_question_to_the_cache_is_counted_once_by_what_became_of_it(make_app: Callable[..., Flask]) -> None:
+    app, plan = make_app(), Plan("SELECT 1", (), ())
+    assert "rollcall_cache_requests_total{" not in read(app).text
+    uses = app.extensions["querycache"].uses
+    for _ in range(3):
+        uses.note("home.count", plan, hits=1, saved_seconds=0.5)
+    uses.note("home.count", plan, misses=1)
+    uses.note("home.count", plan, misses=1, too_large=1)
+    uses.note("home.count", plan, writing=1)
+    uses.note("home.count", plan, verified=2, differing=1)
+    uses.note("other", plan, away=4)
+    counted = {"hit": 3, "miss": 1, "too_large": 1, "writing": 1, "refused": 0, "away": 0}
+    for outcome, count in counted.items():
+        assert value(app, "rollcall_cache_requests_total", query="home.count", outcome=outcome) == count, outcome
+    assert value(app, "rollcall_cache_requests_total", query="other", outcome="away") == 4
+    assert value(app, "rollcall_cache_verified_total", query="home.count") == 2
+    assert value(app, "rollcall_cache_differing_total", query="home.count") == 1
+    assert value(app, "rollcall_cache_saved_seconds_total", query="home.count") == 1.5
+
+
+def test_cache_is_up_or_not_only_where_there_is_a_redis(make_app: Callable[..., Flask]) -> None:
+    assert "rollcall_cache_up" not in read(make_app()).text
+    app = make_app(REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+    store = app.extensions["querycache"].store
+    assert value(app, "rollcall_cache_up") == 1
+    store.probe()
+    assert isinstance(store.trouble, Trouble)
+    assert "\nrollcall_cache_up 0.0\n" in read(app).text
 
 
 def test_two_applications_share_no_number(make_app: Callable[..., Flask]) -> None:

@@ -6,14 +6,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import text
 
+from app.core.querycache.cached import _mark
 from app.core.timing import Answered, on_answer
 from app.extensions import db
 from tests.applications import application
 
-HEADER = re.compile(r'db;dur=\d+\.\d;desc="(\d+)", cache;desc=off')
+HEADER = re.compile(
+    r'db;dur=\d+\.\d;desc="(\d+)", cache;dur=(\d+\.\d\d);desc=(hit|miss|off), '
+    r'cache-hits;desc="(\d+)", cache-misses;desc="(\d+)"'
+)
 
 
 @pytest.fixture
@@ -56,6 +60,35 @@ def test_count_begins_anew_with_each_request_of_one_context(stack: ExitStack, tm
         db.session.rollback()
     assert HEADER.fullmatch(first)
     assert 'desc="4"' not in second
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        ([], ("0.00", "off", "0", "0")),
+        (["hit", "hit"], ("4.00", "hit", "2", "0")),
+        (["hit", "miss", "hit"], ("4.00", "miss", "2", "1")),
+        (["miss"], ("0.00", "miss", "0", "1")),
+    ],
+)
+def test_header_tells_what_the_cache_did_for_this_request_alone(
+    stack: ExitStack, tmp_path: Path, outcomes: list[str], told: tuple[str, ...]
+) -> None:
+    app = make_app(stack, tmp_path, "1")
+
+    def view() -> str:
+        for outcome in outcomes:
+            _mark(outcome, 0.002)
+        return ""
+
+    app.view_functions["health.alive"] = view
+    with app.app_context():
+        g.cache_store_seconds = 9.0
+        for _ in range(2):
+            found = HEADER.fullmatch(app.test_client().get("/healthz").headers["Server-Timing"])
+            assert found
+            assert found.groups()[1:] == told
+        assert g.cache_store_seconds == 0.0
 
 
 def test_header_is_absent_unless_asked_for(stack: ExitStack, tmp_path: Path) -> None:

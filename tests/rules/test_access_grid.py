@@ -189,6 +189,9 @@ jobs.retry_view          POST /admin/jobs/retry/?id=0                        302
 
 system.index_view        GET  /admin/system/                                 302   403     403     200 403           200
 system.check_view        POST /admin/system/check/                           302   403     403     403 403           404
+
+cache.index_view         GET  /admin/cache/                                  302   403     403     200 403           200
+cache.clear_view         POST /admin/cache/clear/                            302   403     403     403 403           303
 """
 
 # The version 0, which no record has, makes every change stale.
@@ -208,6 +211,7 @@ POSTED: dict[str, dict[str, Any]] = {
     "users.edit_view": {"version": 0, "email": "else@sample.example", "is_active": "y"},
     "users.delete_view": {"version": 0},
     "system.check_view": {"what": "nothing"},
+    "cache.clear_view": {"name": "nothing"},
 }
 
 # What a stranger may reach; also named in the gate, so that opening a page takes two deliberate lines.

@@ -69,7 +69,7 @@ def test_migrated_database_is_ready(app: Flask) -> None:
             "checks": {
                 "database": {"state": "ok"},
                 "schema": {"state": "ok"},
-                "cache": {"state": "off"},
+                "cache": {"state": "ok"},
                 "storage": {"state": "ok"},
             },
         },
@@ -152,6 +152,21 @@ def test_readiness_asks_no_store(app: Flask, monkeypatch: pytest.MonkeyPatch) ->
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 200
     assert answer.headers["Server-Timing"].split('desc="')[1][0] == "2"
+
+
+def test_redis_in_trouble_is_degraded_but_ready_and_no_address_is_told(fresh_database_url: str, tmp_path: Path) -> None:
+    url = f"redis://:S3cret@127.0.0.1:{free_port()}/0"
+    with application(fresh_database_url, INSTANCE_PATH=tmp_path, REDIS_URL=url) as app:
+        migrate(app)
+        client = app.test_client()
+        assert client.get("/readyz").json["checks"]["cache"] == {"state": "ok"}  # it was not needed yet
+        app.extensions["querycache"].store.probe()
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json["status"]) == (200, "ready")
+        assert answer.json["checks"]["cache"]["state"] == "degraded"
+        assert "out of use" in answer.json["checks"]["cache"]["reason"]
+        for secret in ("S3cret", "127.0.0.1"):
+            assert secret not in answer.text
 
 
 def test_stranger_may_not_read_the_numbers(app: Flask) -> None:
