@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -34,6 +33,7 @@ from app.people.role import Role
 from tests import sample
 from tests.actions.undo.undoing import Table, differences, told
 from tests.applications import application, migrate
+from tests.playing import played
 from tests.sample import act
 
 TODAY = today()
@@ -311,17 +311,7 @@ def world(make_database: Callable[[], str], database_url: str) -> Iterator[World
 def play(world: World, examples: int, steps: int) -> None:
     """Play so many games."""
     machine = type("Played", (Machine,), {"world": world})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, Phase.shrink],
-            database=None,
-        ),
-    )
+    played(machine, examples, steps)
 
 
 def test_everything_undone_from_the_newest_on_is_as_it_was(world: World) -> None:
