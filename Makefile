@@ -28,10 +28,13 @@ test: setup services ## run all tests on SQLite, those below the pages on MariaD
 test-full: setup services ## run all tests on each of the three, with long stress runs, full matrices and coverage
 	@scripts/test --slow $(ARGS)
 
-bench: setup ## measure pages beside the least such a page can take, edits with the journal and without, and with a dead store (PEOPLE=5000, DEAD_SECONDS=60)
+bench: setup ## measure pages, the journal, a dead store, and the query cache, each beside what it would be without (PEOPLE=5000, DEAD_SECONDS=60, READER_SECONDS=15, WRITER_SECONDS=4, TROUBLE_SECONDS=10)
 	@$(BIN)/python bench/pages.py
 	@$(BIN)/python bench/journal.py
 	@$(BIN)/python bench/archive.py
+	@$(BIN)/python bench/cache.py
+	@$(BIN)/python bench/cache_writers.py
+	@$(BIN)/python bench/cache_trouble.py
 
 lint: setup ## check style, types and which room imports which
 	$(BIN)/ruff check .
