@@ -331,7 +331,8 @@ def test_demoted_master_is_left_for_the_new_one(
                 asked(app)
                 turn(app, at := at + 10)
         assert [outcome(app) for _ in range(2)] == ["hit", "hit"]
-    assert len(lines(caplog)) == 2
+    # None where the old one had closed the connection before it was asked again: then another is made, to the new one.
+    assert len(lines(caplog)) in (0, 2)
 
 
 @pytest.mark.usefixtures("patience")
