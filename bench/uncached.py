@@ -11,7 +11,7 @@ from run import app
 __all__ = ["app"]
 
 
-def straight(_name: str, statement: Any, _scope: str) -> list[tuple[Any, ...]]:
+def straight(name: str, statement: Any, scope: str) -> list[tuple[Any, ...]]:
     """Ask the database what is asked through the cache."""
     return [tuple(row) for row in db.session.execute(statement)]
 

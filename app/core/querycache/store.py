@@ -56,7 +56,7 @@ class Away(Exception):
 class Store:
     """One application's store, as `backend` of Flask-Caching keeps it.
 
-    Any error opens the breaker at once, and so do a few late answers one after the other; only `probe` closes it.
+    An error opens the breaker at once, and a few late answers, or none, one after the other do; only `probe` closes it.
     """
 
     def __init__(self, backend: Any, *, is_remote: bool) -> None:
@@ -109,14 +109,22 @@ class Store:
             try:
                 found = ask()
             except Exception as error:  # whatever it is, the database has the answer
-                self._fail(reason_of(error))
+                _spend(time.perf_counter() - began)
+                self._strike(reason_of(error), is_last=not isinstance(error, SILENCE))
                 raise Away from error
         if patience.was_late:
             _spend(time.perf_counter() - began)
-        self._strikes = self._strikes + 1 if patience.was_slow else 0
-        if self._strikes >= STRIKES:
-            self._fail(SLOW)
+        if patience.was_slow:
+            self._strike(SLOW)
+        else:
+            self._strikes = 0
         return found
+
+    def _strike(self, reason: str, *, is_last: bool = False) -> None:
+        """Count what may be a busy machine's pause; several of them one after the other are none."""
+        self._strikes += 1
+        if is_last or self._strikes >= STRIKES:
+            self._fail(reason)
 
     def _fail(self, reason: str, *, is_news: bool = False) -> None:
         """Open the breaker; where it is open, a probe's news of why replaces what was known."""
@@ -136,13 +144,14 @@ class Store:
             log.warning("the query cache is in use again")
 
 
+SILENCE = (NoAnswer, TimeoutError)
 REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (AuthenticationError, "it refuses the password"),
     (ReadOnlyError, "it is a replica that takes no values"),
     (OutOfMemoryError, "its memory is full"),
     (BusyLoadingError, "it is still reading its file"),
     (MasterNotFoundError, "no sentinel names a master"),
-    ((NoAnswer, TimeoutError), "it does not answer in time"),
+    (SILENCE, "it does not answer in time"),
     (ResponseError, "it refuses what it is asked"),
     ((NotConnected, OSError), "it can’t be reached"),
 )

@@ -27,7 +27,7 @@ from redis.sentinel import MasterNotFoundError
 from app.core.querycache import client
 from app.core.querycache import store as module
 from app.core.querycache.client import patient
-from app.core.querycache.store import KEPT_SECONDS, REQUEST_SECONDS, SLOW_SECONDS, Away, Store
+from app.core.querycache.store import KEPT_SECONDS, REQUEST_SECONDS, SILENCE, SLOW_SECONDS, STRIKES, Away, Store
 from tests.core.querycache.stores import lines
 
 RAISED: list[tuple[Exception, str]] = [
@@ -103,17 +103,30 @@ def late(seconds: float) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(("error", "words"), RAISED, ids=lambda value: type(value).__name__)
-def test_whatever_is_raised_opens_it_at_once_and_reaches_nobody(
+def test_whatever_is_raised_opens_it_and_reaches_nobody(
     store: Store, backend: Backend, caplog: pytest.LogCaptureFixture, error: Exception, words: str
 ) -> None:
     backend.does = fail(error)
     for ask in (lambda: store.get("k"), lambda: store.put("k", b"v"), lambda: store.claim("k", 5)):
         with pytest.raises(Away):
             ask()
-    assert backend.asked == 1
+    assert backend.asked == (STRIKES if isinstance(error, SILENCE) else 1)
     assert store.trouble
     assert store.trouble.reason == words
     assert lines(caplog) == [f"the query cache is out of use, pages ask the database: {words}"]
+
+
+def test_pause_of_a_busy_machine_is_no_trouble(
+    store: Store, backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(STRIKES):
+        backend.does = fail(NoAnswer("x"))
+        for _ in range(STRIKES - 1):
+            with pytest.raises(Away):
+                store.get("k")
+        backend.does = lambda: b"v"
+        assert store.get("k") == b"v"
+    assert (store.trouble, lines(caplog)) == (None, [])
 
 
 def test_probe_closes_it_and_nothing_else_does(
