@@ -105,6 +105,20 @@ def test_state_is_told_when_it_changes_and_each_minute(app: Flask, redis_url: st
         assert found()[process_name()].is_good
 
 
+def test_process_that_ends_leaves_its_counts_and_no_sign(app: Flask, redis_url: str) -> None:
+    with using(app, redis_url), app.app_context():
+        cache: QueryCache = app.extensions["querycache"]
+        turn(app, 100)
+        asked(app)
+        cache.keeper.end(cache)  # which never began its thread, so nothing is its own
+        assert process_name() in found()
+        cache.keeper._pid = os.getpid()
+        cache.keeper.end(cache)
+        assert process_name() not in found()
+        assert db.session.scalars(select(CacheUse.misses).where(CacheUse.name == NAME)).all() == [1]
+        cache.keeper._pid = None
+
+
 @pytest.fixture
 def writes(app: Flask) -> Iterator[list[str]]:
     """Give what is written into the database from now on."""

@@ -127,3 +127,20 @@ def test_two_processes_add_up(context: Flask, clock: Clock) -> None:
     assert (a.filled_at, a.used_at, a.differed_at) == (filled_at, clock.now(), None)
     assert (a.sql, a.tables, a.refusal) == ("SELECT 1", "employees, roles", "")
     assert (b.refused, b.sql, len(b.refusal)) == (1, "SELECT 2", CacheUse.TABLES_LENGTH)
+
+
+def test_moment_that_was_told_is_not_told_again_over_a_later_one(context: Flask, clock: Clock) -> None:
+    one, other = Uses(), Uses()
+    one.note("a", PLAN, misses=1, filled_at=clock.now())
+    add(one)
+    clock.move(seconds=60)
+    other.note("a", PLAN, misses=1, filled_at=clock.now(), differing=1, differed_at=clock.now())
+    add(other)
+    later = clock.now()
+    clock.move(seconds=60)
+    one.note("a", PLAN, hits=1)
+    add(one)
+    assert (rows()["a"].filled_at, rows()["a"].differed_at) == (later, later)
+    one.note("a", PLAN, misses=1, filled_at=clock.now())
+    add(one)
+    assert (rows()["a"].filled_at, rows()["a"].differed_at) == (clock.now(), later)
