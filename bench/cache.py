@@ -62,6 +62,8 @@ IMPORTED = 5_000
 """So many people stand in the list that is imported; reading a longer one would take most of the time watched."""
 Asked = Callable[[], tuple[float, int]]
 """Ask for something once; return the seconds and the number of SQL statements."""
+PHONES = count()
+"""Numbers that nobody has yet: to change somebody's to what it is would be no edit."""
 
 
 def main() -> None:
@@ -134,7 +136,7 @@ def line(name: str, store: str, app: Flask, asked: Asked) -> str:
 def without_cache() -> Iterator[None]:
     """Ask the database whatever is asked through the cache."""
 
-    def straight(_name: str, statement: Any, _scope: str) -> list[Any]:
+    def straight(name: str, statement: Any, scope: str) -> list[Any]:
         return [tuple(row) for row in db.session.execute(statement)]
 
     with patch.object(querycache, "rows", straight):
@@ -262,13 +264,13 @@ def idle(_app: Flask, _folder: Path, _url: str) -> Iterator[None]:
 @contextmanager
 def editing(app: Flask, _folder: Path, _url: str) -> Iterator[None]:
     """Change somebody's phone number each second."""
-    phones, chance = count(), Random(1)
+    chance = Random(1)
 
     def edit() -> None:
         with app.app_context():
             person = chance.randrange(1, PEOPLE)
             version = db.session.get_one(Employee, person).version
-            wanted = {"employee_id": person, "version": version, "values": {"phone": f"+1 555 {next(phones):04d}"}}
+            wanted = {"employee_id": person, "version": version, "values": {"phone": f"+1 555 {next(PHONES):04d}"}}
             actions.run("change_employee", actor=operator(), source=actions.Source.CLI, **wanted)
 
     with again_and_again(edit, 1):
@@ -280,13 +282,13 @@ def importing(app: Flask, folder: Path, url: str) -> Iterator[None]:
     """Import people with another phone number, in another process."""
     settings: dict[str, Any] = {"cwd": ROOT, "capture_output": True, "text": True}
     settings["env"] = {**os.environ, "DATABASE_URL": url, "INSTANCE_PATH": str(folder / "instance")}
-    staff, phones = folder / "staff.csv", count()
+    staff = folder / "staff.csv"
     with app.app_context():
         names = (Employee.number, Employee.first_name, Employee.last_name)
         known = [tuple(row) for row in db.session.execute(select(*names).limit(IMPORTED))]
 
     def run() -> None:
-        phone = f"+1 556 {next(phones):04d}"
+        phone = f"+1 556 {next(PHONES):04d}"
         with staff.open("w", encoding="utf-8", newline="") as file:
             rows = [(*person, phone) for person in known]
             csv.writer(file).writerows([("number", "first name", "last name", "phone"), *rows])
