@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
@@ -19,7 +19,7 @@ from app.people.employee import Employee
 from app.reading.differences import NAMED, OF_PEOPLE, Difference, last_names
 from app.reading.journal import ORDER, SHOWN, Wanted, visible_sets
 from app.reading.journal_rights import seen
-from app.reading.paging import COUNTED_UP_TO
+from app.reading.paging import COUNTED_UP_TO, up_to_cap
 
 # Spelled so that no index of it is used: the changes of some sets are few, those of everybody are not.
 Person = func.coalesce(ChangeRow.person_id, 0)
@@ -99,18 +99,12 @@ def _latest(actor: Actor, since: datetime, size: int) -> Select[*tuple[Any, ...]
     heads = (ChangeSet.id, ChangeSet.at, ChangeSet.actor_id, ChangeSet.action, ChangeSet.source)
     names = (User.email, Employee.first_name, Employee.last_name)
     return (
-        select(*heads, *names, records.scalar_subquery(), _counted(ids), _counted(affected))
+        select(*heads, *names, *(part.scalar_subquery() for part in (records, up_to_cap(ids), up_to_cap(affected))))
         .join(chosen, chosen.c.id == ChangeSet.id)
         .outerjoin(User, User.id == ChangeSet.actor_id)
         .outerjoin(Employee, Employee.id == User.employee_id)
         .order_by(*ORDER.clauses(False))
     )
-
-
-def _counted(query: Select[*tuple[Any, ...]]) -> ColumnElement[int]:
-    """Return how many rows a query finds, up to one more than are counted, as a part of another."""
-    found = query.limit(COUNTED_UP_TO + 1).subquery()
-    return select(func.count()).select_from(found).scalar_subquery()
 
 
 def _headline(row: tuple[Any, ...], told: Sequence[_Told]) -> Headline:

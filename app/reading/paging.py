@@ -158,7 +158,7 @@ def page(rows: Sequence[Row], place: Place, size: int, key: Callable[[Row], tupl
 
 def count_up_to(ids: Select[*tuple[Any, ...]]) -> Count:
     """Return how many rows there are, or that there are more than a cap: counting all of them would cost a scan."""
-    found = db.session.execute(_up_to_cap(ids)).scalar_one()
+    found = db.session.execute(up_to_cap(ids)).scalar_one()
     return Count(min(found, COUNTED_UP_TO), is_capped=found > COUNTED_UP_TO)
 
 
@@ -166,7 +166,7 @@ def count_kept(name: str, scope: str, *, is_search: bool) -> Callable[[Select[*t
     """Return how to count a list whose count is kept by the query cache; above the cap, about, but for a search."""
 
     def count(ids: Select[*tuple[Any, ...]]) -> Count:
-        found = querycache.rows(name, _up_to_cap(ids), scope)[0][0]
+        found = querycache.rows(name, up_to_cap(ids), scope)[0][0]
         if found <= COUNTED_UP_TO:
             return Count(found)
         about = None if is_search else estimates.about(ids, scope)
@@ -175,7 +175,8 @@ def count_kept(name: str, scope: str, *, is_search: bool) -> Callable[[Select[*t
     return count
 
 
-def _up_to_cap(ids: Select[*tuple[Any, ...]]) -> Select[int]:
+def up_to_cap(ids: Select[*tuple[Any, ...]]) -> Select[int]:
+    """Return the SELECT of how many rows there are, up to one more than the cap."""
     return select(func.count()).select_from(ids.order_by(None).limit(COUNTED_UP_TO + 1).subquery())
 
 

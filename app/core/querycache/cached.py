@@ -51,6 +51,10 @@ class QueryCache:
     filling: WeakValueDictionary[str, Lock] = field(default_factory=WeakValueDictionary)
     keeper: Keeper = field(default_factory=Keeper)
 
+    def key(self, *parts: Any) -> str:
+        """Return a key of the store for these parts; nobody without the secret can tell what it says, or make one."""
+        return hashlib.blake2b(repr(parts).encode(), key=self.secret, digest_size=32).hexdigest()
+
 
 def init_querycache(app: Flask, config: Mapping[str, Any]) -> None:
     """Give `app` its query cache; its engine is there already."""
@@ -138,7 +142,7 @@ class _Query:
 
     def fresh(self) -> Rows:
         """Return the rows from the database."""
-        return [tuple(row) for row in db.session.execute(self.statement)]
+        return _fresh(self.statement)
 
     def note(self, **more: Any) -> None:
         """Count what became of it."""
@@ -201,16 +205,19 @@ def _filled(query: _Query) -> Rows:
 
 def _bypassed(mine: QueryCache, name: str, plan: Plan, statement: Question, why: Bypass) -> Rows:
     mine.uses.note(name, plan, **{str(why): 1})
+    return _fresh(statement)
+
+
+def _fresh(statement: Question) -> Rows:
     return [tuple(row) for row in db.session.execute(statement)]
 
 
 def _key(mine: QueryCache, name: str, plan: Plan, values: Mapping[str, Any], scope: str) -> str:
-    """Return the key: what is asked, by whom, of which version; nobody without the secret can tell what it says."""
+    """Return the key: what is asked, by whom, of which version."""
     tokens = versions.tokens()
     mine.keeper.look(versions.rows_present())
     of = [(group, tokens.get(group)) for group in (*plan.groups, versions.of_query(name))]
-    parts = (HEAD, str(get_locale()), scope, plan.told, values, of)
-    return hashlib.blake2b(repr(parts).encode(), key=mine.secret, digest_size=32).hexdigest()
+    return mine.key(HEAD, str(get_locale()), scope, plan.told, values, of)
 
 
 def _verified(query: _Query, kept: Rows) -> Rows:

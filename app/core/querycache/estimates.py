@@ -6,7 +6,6 @@ shows the number says so.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 
 from sqlalchemy import func, select
@@ -34,8 +33,7 @@ def about(statement: Question, scope: str) -> int | None:
     plan, values = mine.plans.of(counting, db.engine.dialect)
     if plan.refusal or db.session().info.get(WRITING):
         return None
-    parts = ("about", HEAD, scope, plan.told, sorted((name, repr(value)) for name, value in values.items()))
-    key = hashlib.blake2b(repr(parts).encode(), key=mine.secret, digest_size=32).hexdigest()
+    key = mine.key("about", HEAD, scope, plan.told, values)
     try:
         kept = mine.store.get(key)
         if kept is not None:

@@ -8,7 +8,6 @@ two contents ever have the same.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -49,7 +48,6 @@ TOUCHED, CHANGE_SET, TOKENS = "touched_groups", "change_set_id", "cache_tokens"
 Token = tuple[int, int]
 Present = tuple[Any, dict[str, Token], int, Mapping[str, Any]]
 """The session's transaction, the tokens of its snapshot, their number of rows, and what its connection notes."""
-log = logging.getLogger(__name__)
 
 
 class CacheVersion(Base):
