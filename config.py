@@ -88,6 +88,32 @@ SETTINGS = (
     Setting("ADMIN_EMAIL", "admin@rollcall.example", "first administrator that `make run` makes"),
     Setting("ADMIN_PASSWORD", "", "their password; unset: a random one is printed once", secret=True),
     Setting("DEMO", "300", "number of demo employees that the first `make run` makes; `0`: none", "count"),
+    Setting(
+        "MIGRATION_DATABASE_URL",
+        "",
+        "account that may change tables, which `flask migrate` and `flask restore` use; unset: `DATABASE_URL`",
+        secret=True,
+    ),
+    Setting(
+        "SETUP_AT_START",
+        "1",
+        "`0`: `flask serve` neither migrates nor makes an administrator; a deployment does that once for all servers",
+        "switch",
+    ),
+    Setting("BACKGROUND", "1", "`0`: `flask serve` leaves the background work to `flask worker`", "switch"),
+    Setting(
+        "DRAIN_SECONDS",
+        "0",
+        "seconds between SIGTERM and the end of serving, in which `/readyz` sends load balancers away",
+        "count",
+    ),
+    Setting("READ_ONLY", "0", "`1`: everything can be looked at and nothing changed", "switch"),
+    Setting("HOST_LABEL", "", "what the system page calls this server; unset: the host’s name"),
+    Setting("IMAGE_COMMIT", "", "commit that this code is; set in the image"),
+    Setting("IMAGE_TAG", "", "tag of the image; set in the image"),
+    Setting("IMAGE_TIME", "", "when the image was built, as `2026-11-21T21:00:00Z`; set in the image"),
+    Setting("IMAGE_DIGEST", "", "digest of the image that runs; set by the deployment"),
+    Setting("DEPLOY_RUN", "", "address or name of the pipeline run that deployed it; set by the deployment"),
 )
 
 # The database drivers we ship with, under the names that people and hosting panels use for them.
@@ -144,7 +170,9 @@ def load_config(
     config["PUBLIC_URL"] = _public_url(config["PUBLIC_URL"]) or _own_address(config["HOST"], config["PORT"])
     if not config["MAIL_URL"].startswith(("smtp://", "smtps://", "file:///")):
         raise ConfigError("MAIL_URL is neither smtp://…, smtps://… nor file:///…: see “Mail” in docs/operations.md.")
-    config["DATABASE_URL"] = _database_url(config["DATABASE_URL"], instance)
+    config["DATABASE_URL"] = _database_url(config["DATABASE_URL"], "DATABASE_URL", instance)
+    migrator = config["MIGRATION_DATABASE_URL"] or config["DATABASE_URL"]
+    config["MIGRATION_DATABASE_URL"] = _database_url(migrator, "MIGRATION_DATABASE_URL", instance)
     _look_at_redis_url(config["REDIS_URL"])
     config["SECRET_KEY"] = _secret_key(config["SECRET_KEY"], profile, instance)
     if config["LOG_FORMAT"] not in ("json", "console"):
@@ -234,16 +262,16 @@ def _storage_url(url: str, instance: Path) -> str:
     return url or (instance / "storage").as_uri()
 
 
-def _database_url(url: str, instance: Path) -> str:
-    """Return `url` with the driver we ship for its database, or SQLite in the instance folder."""
+def _database_url(url: str, name: str, instance: Path) -> str:
+    """Return the `url` of setting `name` with the driver we ship for it, or SQLite in the instance folder."""
     if not url:
         return f"sqlite:///{instance / 'rollcall.sqlite3'}"
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in DIALECTS:
         known = "sqlite:///…, mysql+pymysql://… or postgresql+psycopg://…"
-        raise ConfigError(f"DATABASE_URL begins with “{scheme[:20]}”, which is no database we know: use {known}.")
+        raise ConfigError(f"{name} begins with “{scheme[:20]}”, which is no database we know: use {known}.")
     if rest.count("@") > 1:
-        raise ConfigError("DATABASE_URL holds more than one “@”: write an “@” inside a user name or password as %40.")
+        raise ConfigError(f"{name} holds more than one “@”: write an “@” inside a user name or password as %40.")
     return f"{DIALECTS[scheme]}://{rest}"
 
 

@@ -207,13 +207,14 @@ def test_broken_instance_settings_are_one_sentence(tmp_path: Path) -> None:
 def test_secret_is_read_from_the_file_that_is_named(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(" from-the-file \n")
-    urls = ("DATABASE_URL", "REDIS_URL", "MAIL_URL", "STORAGE_URL")
+    urls = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "MAIL_URL", "STORAGE_URL")
     names = [setting.name for setting in config.SETTINGS if setting.secret and setting.name not in urls]
     found = settings(tmp_path, **{f"{name}_FILE": str(file) for name in names})
     assert {name: found[name] for name in names} == dict.fromkeys(names, "from-the-file")
     assert settings(tmp_path, SECRET_KEY="given", SECRET_KEY_FILE=str(file))["SECRET_KEY"] == "given"
     file.write_text("mysql://a@here/x\n")
-    assert settings(tmp_path, DATABASE_URL_FILE=str(file))["DATABASE_URL"] == "mysql+pymysql://a@here/x"
+    for name in ("DATABASE_URL", "MIGRATION_DATABASE_URL"):
+        assert settings(tmp_path, **{f"{name}_FILE": str(file)})[name] == "mysql+pymysql://a@here/x"
     file.write_text("redis+sentinel://ana:se:cr@et@[::1]:26379,here/mymaster/0?sentinel_password=secret\n")
     assert settings(tmp_path, REDIS_URL_FILE=str(file))["REDIS_URL"] == file.read_text().strip()
     file.write_text("smtp://ana:secret@here\n")

@@ -5,26 +5,27 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import signal
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app import actions
 from app.access.actor import operator
 from app.actions.registry import Source
+from app.commands.migrator import refuse_unfinished
 from app.commands.words import failing_in_words
 from app.core.clock import now
 from app.core.database import migration, schema
+from app.core.database.pending import is_known
 from app.core.problems import Invalid
 from app.core.security import LOOPBACK
-from app.extensions import db, migrate
+from app.extensions import db
 from app.reading import named
 
 DEMO_SEED = 1
@@ -42,21 +43,22 @@ class FirstAdministrator:
 @click.command("serve")
 @with_appcontext
 def serve() -> None:
-    """Migrate, make the first administrator and the demo organisation where there are none, and serve."""
+    """Migrate, make the first administrator and the demo organisation where there are none, and serve.
+
+    With SETUP_AT_START=0 it only serves, also while the database is away or not migrated yet: /readyz says which.
+    """
+    # The first process of a container ends by this signal only where it says so; until gunicorn takes it over.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     host, port = app.config["HOST"], app.config["PORT"]
     _refuse_unwritable_folder(Path(app.instance_path))
     _refuse_lost_cookies(host)
     with _bound(host, port) as listener, failing_in_words():
-        _migrate()
-        made = _first_run()
-        is_known = made is not None or named.user_id(operator(), app.config["ADMIN_EMAIL"]) is not None
-        db.session.remove()
-        db.engine.dispose()
+        way_in = _set_up() if app.config["SETUP_AT_START"] else "Sign in with your account."
         # Only now: it takes its time to load, and the other steps may end the program before.
         from app.commands.server import serve_on
 
-        serve_on(listener, app, lambda: _print_welcome(app, made, is_known))
+        serve_on(listener, app, lambda: _print_welcome(app, way_in))
 
 
 def _refuse_unwritable_folder(folder: Path) -> None:
@@ -111,10 +113,27 @@ def _why_not_bound(host: str, port: int, error: OSError) -> str:
     return f"HOST={host} is no address of this machine: use HOST=127.0.0.1."
 
 
+def _set_up() -> str:
+    """Make everything that serving needs, and return how one signs in."""
+    _migrate()
+    made, email = _first_run(), current_app.config["ADMIN_EMAIL"]
+    if made is None:
+        is_known = named.user_id(operator(), email) is not None
+        way_in = f"Sign in as {email}, or with any other account." if is_known else "Sign in with your account."
+    elif made.made_up_password is None:
+        way_in = f"Sign in as {email} with the password of ADMIN_PASSWORD."
+    else:
+        way_in = f"Sign in as {email} with the password {made.made_up_password} (shown only now)."
+    db.session.remove()
+    db.engine.dispose()
+    return way_in
+
+
 def _migrate() -> None:
     """Bring the database up to date, unless a newer version of this code already took it further."""
     before = migration.current()
-    if before is not None and not _is_known(before):
+    refuse_unfinished(before)
+    if before is not None and not is_known(before):
         if schema.is_usable():
             return
         raise click.ClickException(
@@ -124,14 +143,6 @@ def _migrate() -> None:
     copy = migration.bring_up_to_date(now())
     if copy:
         click.echo(f"The database was migrated; a copy from before is kept at {copy}.")
-
-
-def _is_known(revision: str) -> bool:
-    config: Any = migrate.get_config()
-    try:
-        return ScriptDirectory.from_config(config).get_revision(revision) is not None
-    except CommandError:
-        return False
 
 
 def _first_run() -> FirstAdministrator | None:
@@ -171,14 +182,7 @@ def _make_demo(employees: int) -> None:
     seed(employees, DEMO_SEED)
 
 
-def _print_welcome(app: Flask, made: FirstAdministrator | None, is_known: bool) -> None:
+def _print_welcome(app: Flask, way_in: str) -> None:
     config = app.config
     host = f"[{config['HOST']}]" if ":" in config["HOST"] else config["HOST"]
-    email = config["ADMIN_EMAIL"]
-    if made is None:
-        way_in = f"Sign in as {email}, or with any other account." if is_known else "Sign in with your account."
-    elif made.made_up_password is None:
-        way_in = f"Sign in as {email} with the password of ADMIN_PASSWORD."
-    else:
-        way_in = f"Sign in as {email} with the password {made.made_up_password} (shown only now)."
     click.echo(f"Rollcall serves at http://{host}:{config['PORT']}\n{way_in}\nStop with Ctrl-C.")

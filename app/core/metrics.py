@@ -23,10 +23,10 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.core.build import build
 from app.core.database.schema import HEAD
 from app.core.querycache.uses import Bypass
 from app.core.timing import Answered, on_answer
-from app.core.version import VERSION
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -38,6 +38,7 @@ GAUGES = {
     "rollcall_jobs": "Background jobs by state",
     "rollcall_approvals_waiting": "Requests that wait for a second administrator",
     "rollcall_workers": "Workers that were seen within three minutes",
+    "rollcall_read_only": "Whether nothing can be changed at the moment",
     "rollcall_storage_up": "Whether the store took files when it was last asked",
     "rollcall_mail_up": "Whether mail could be sent when it was last tried",
 }
@@ -84,7 +85,7 @@ def init_metrics(app: Flask, config: Mapping[str, Any]) -> None:
         allowed=tuple(_network(text) for text in config["METRICS_ALLOWED"]),
     )
     Info("rollcall_build", "What is running", registry=registry).info(
-        {"version": VERSION, "schema": str(HEAD), "python": platform.python_version()}
+        {**build(config), "schema": str(HEAD), "python": platform.python_version()}
     )
     ProcessCollector(registry=registry)
     registry.register(_OfCache(app))

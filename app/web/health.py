@@ -12,10 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from app.core import metrics, signs
+from app.core.build import build
 from app.core.database import schema
 from app.core.database.diagnosis import Fault, fault
 from app.core.database.engine import end_transaction
 from app.core.signs import Kind
+from app.core.stopping import is_stopping
 from app.core.version import VERSION
 from app.extensions import db
 from app.reading import backlog, cache
@@ -28,21 +30,21 @@ Check = dict[str, Any]
 @blueprint.get("/healthz")
 def alive() -> Response:
     """Say that the process answers, whatever its database does."""
-    return _no_store(jsonify(status="alive", version=VERSION))
+    return _no_store(jsonify(status="alive", version=VERSION, build=build(current_app.config)))
 
 
 @blueprint.get("/readyz")
 def ready() -> Response:
     """Say whether requests can be served: 200, or 503 with the reason; what is only degraded does not count."""
+    if is_stopping(current_app):
+        return _not_ready("stopping", _("This server is about to end; what is sent to it until then is answered."))
     database = _database()
     has_signs = all(check["state"] == OK for check in database.values())
     checks = {**database, "cache": _cache(), "storage": _storage(has_signs)}
     reasons = [check["reason"] for check in checks.values() if check["state"] == FAILED]
     if not reasons:
-        return _no_store(jsonify(status="ready", checks=checks))
-    answer = jsonify(status="not ready", reason=" ".join(reasons), checks=checks)
-    answer.status_code = 503
-    return _no_store(answer)
+        return _no_store(jsonify(status="ready", checks=checks, build=build(current_app.config)))
+    return _not_ready("not ready", " ".join(reasons), checks=checks)
 
 
 @blueprint.get("/metrics", endpoint="metrics")
@@ -53,6 +55,12 @@ def numbers() -> Response:
         refused.mimetype = "text/plain"
         return _no_store(refused)
     return _no_store(current_app.response_class(metrics.exposition(_gauges()), content_type=metrics.CONTENT_TYPE))
+
+
+def _not_ready(status: str, reason: str, **more: Any) -> Response:
+    answer = jsonify(status=status, reason=reason, build=build(current_app.config), **more)
+    answer.status_code = 503
+    return _no_store(answer)
 
 
 def _no_store(response: Response) -> Response:

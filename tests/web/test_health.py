@@ -14,6 +14,7 @@ from app.core import signs
 from app.core.clock import now
 from app.core.database.schema import HEAD, SchemaState
 from app.core.signs import Kind
+from app.core.stopping import begin_to_stop
 from app.core.storage import storage
 from app.core.version import VERSION
 from app.extensions import db
@@ -21,10 +22,13 @@ from tests.applications import application, migrate
 from tests.services.process import free_port
 from tests.writing import commit
 
+BUILD = {"version": VERSION, "commit": "c0ffee", "tag": "v1"}
+IMAGE = {"IMAGE_COMMIT": "c0ffee", "IMAGE_TAG": "v1"}
+
 
 @pytest.fixture
 def app(fresh_database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(fresh_database_url, INSTANCE_PATH=tmp_path, SERVER_TIMING="1") as app:
+    with application(fresh_database_url, INSTANCE_PATH=tmp_path, SERVER_TIMING="1", **IMAGE) as app:
         migrate(app)
         yield app
 
@@ -46,7 +50,7 @@ def newer_schema(app: Flask, oldest_code: int) -> None:
 
 def test_process_is_alive_without_asking_the_database(app: Flask) -> None:
     answer = app.test_client().get("/healthz")
-    assert (answer.status_code, answer.json) == (200, {"status": "alive", "version": VERSION})
+    assert (answer.status_code, answer.json) == (200, {"status": "alive", "version": VERSION, "build": BUILD})
     assert 'desc="0"' in answer.headers["Server-Timing"]
 
 
@@ -66,6 +70,7 @@ def test_migrated_database_is_ready(app: Flask) -> None:
         200,
         {
             "status": "ready",
+            "build": BUILD,
             "checks": {
                 "database": {"state": "ok"},
                 "schema": {"state": "ok"},
@@ -88,6 +93,24 @@ def test_empty_database_is_not_ready_and_says_why(fresh_database_url: str, tmp_p
         assert answer.json["checks"]["schema"]["state"] == "failed"
         migrate(app)
         assert client.get("/readyz").status_code == 200
+
+
+def test_server_that_is_about_to_end_is_alive_but_not_ready(app: Flask) -> None:
+    begin_to_stop(app)
+    client = app.test_client()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (503, "no-store")
+    assert answer.json is not None
+    assert (answer.json["status"], answer.json["build"]) == ("stopping", BUILD)
+    assert 'desc="0"' in answer.headers["Server-Timing"]  # its database may be what is being replaced
+    assert client.get("/healthz").status_code == 200
+
+
+def test_numbers_tell_which_image_runs(app: Flask) -> None:
+    (line,) = [line for line in app.test_client().get("/metrics").text.splitlines() if "rollcall_build_info{" in line]
+    assert 'commit="c0ffee"' in line
+    assert 'tag="v1"' in line
+    assert f'version="{VERSION}"' in line
 
 
 def test_older_schema_is_not_ready(app: Flask) -> None:
