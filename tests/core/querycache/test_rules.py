@@ -31,7 +31,11 @@ def test_each_group_has_a_token_from_the_first_day(context: Flask) -> None:
 def test_no_write_stands_in_text() -> None:
     """Tokens move for statements of SQLAlchemy's only: what is text passes them by."""
     write = re.compile(r"""["'](INSERT\s+INTO|REPLACE\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET|TRUNCATE)\b""", re.I)
-    spared = {"app/core/database/keeping.py", "app/core/database/migration.py"}  # triggers, and what migrations do
+    spared = {
+        *("app/core/database/keeping.py", "app/core/database/migration.py"),  # triggers, and what migrations do
+        "app/core/database/statements.py",  # only reads what migrations do
+        "app/core/backup/ground.py",  # puts all tables back, and draws new tokens
+    }
     found = [
         f"{path.relative_to(ROOT)}: {match[0]}"
         for path in sorted((ROOT / "app").rglob("*.py"))

@@ -1,0 +1,341 @@
+"""Putting a backup back: all tables are made anew, filled, and brought to this version."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from flask import current_app
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Connection, Engine, create_engine, insert, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from app.core.backup import ground, tables
+from app.core.backup.container import Backup, Unfit, broken
+from app.core.backup.dumping import PART, ROWS, Progress
+from app.core.backup.kinds import Field, Kind, reader
+from app.core.backup.tables import STATE, UNFINISHED, VERSIONS, Stored
+from app.core.chunks import chunks
+from app.core.database import migration
+from app.core.database.schema import HEAD
+from app.core.problems import Problem
+from app.core.querycache.versions import HALF_BITS
+from app.extensions import db, migrate
+
+TOKENS = "cache_versions"
+TOKEN = (Field("name", Kind.TEXT), Field("high", Kind.INTEGER), Field("low", Kind.INTEGER))
+NEVER = 2**31 - 1
+"""No code is so new: what `oldest_code` says while a database is not whole."""
+BY_ITSELF = {
+    "access_roles", "cache_uses", "cache_versions", "change_sets", "changes", "deployments", "grants", "job_leases",
+    "jobs", "read_only", "schema_state", "seals", "search_words", "segments", "servers", "sign_in_throttles", "signs",
+    "unarchived", "unsealed",
+}  # fmt: skip
+"""The tables that fill by themselves; a database with nothing in any other is an empty one."""
+MOST_TOLD = 5
+
+
+class Occupied(Problem):
+    """The database holds something that may not go, or of which nobody said that it may."""
+
+
+class HalfDone(Problem):
+    """The restore broke off and left a database that is of no use; its cause is what broke it."""
+
+    sentence = _l(
+        "The restore broke off, and what the database held is gone: nothing serves from it, and nothing migrates it,"
+        " until `flask --app run restore` is run again to its end."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did: the number of rows of each table, and from which migration to which it was brought then."""
+
+    rows: dict[str, int]
+    revision: str
+    head: str
+
+
+def check(backup: Backup, progress: Callable[[str], None]) -> list[Stored]:
+    """Read all of a backup and compare it with what its manifest, and its migration, say; return its tables.
+
+    Raises Unfit. No database is touched.
+    """
+    told = backup.told
+    with broken(backup.path, "what it tells of itself"):
+        found, version, parts = str(told["revision"]), told["version"], {*backup.parts}
+        wanted = {name: [tuple(one) for one in each["columns"]] for name, each in told["tables"].items()}
+        next_ids = {name: each["next_id"] for name, each in told["tables"].items()}
+        rows = [int(each["rows"]) for each in told["tables"].values()]
+    if not _is_known(found):
+        raise Unfit(
+            _l(
+                "%(path)s was written by a newer Rollcall (%(version)s, migration %(revision)s): restore it with that"
+                " version.",
+                path=backup.path,
+                version=version,
+                revision=found,
+            )
+        )
+    backup.check(progress)
+    made = _made_by(found)
+    shapes = {one.name: {(field.name, str(field.kind)) for field in one.fields} for one in made}
+    if shapes != {name: {each[:2] for each in columns} for name, columns in wanted.items()} or any(
+        PART.format(name) not in parts for name in wanted
+    ):
+        other = {name for name in {*shapes} | {*wanted} if name not in shapes or name not in wanted}
+        words = ", ".join(sorted(other)) or _l("their columns")
+        raise Unfit(
+            _l("%(path)s holds other tables than its migration makes (%(tables)s).", path=backup.path, tables=words)
+        )
+    assert all(count >= 0 for count in rows)
+    return [_in_file(one, wanted[one.name], next_ids[one.name]) for one in made]
+
+
+def restore(engine: Engine, backup: Backup, parts: list[Stored], *, is_replaced: bool, progress: Progress) -> Restored:
+    """Put the tables of a checked backup in the place of what the database holds, and bring them to this version.
+
+    Raises Occupied where that is not to go, and HalfDone where the engine could not take all of it back.
+    """
+    with migration.only_one_at_a_time(engine) as connection:
+        with _transaction(connection):
+            gone = _removable(connection, is_replaced)
+            _clear(connection, gone)
+            with _telling_what_is_lost(connection):
+                found = _fill(connection, backup, parts, progress)
+                head = migration.head()
+                assert head is not None
+                _migrate(connection, head)
+                _step(connection)
+        return Restored(found, str(backup.told["revision"]), head)
+
+
+def _is_known(revision: str) -> bool:
+    try:
+        return _scripts().get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+def _scripts() -> ScriptDirectory:
+    config: Any = migrate.get_config()
+    return ScriptDirectory.from_config(config)
+
+
+def _made_by(revision: str) -> list[Stored]:
+    """Return the tables that migrations make up to this one, found out in memory."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with engine.begin() as connection:
+            with _quietly():
+                _migrate(connection, revision)
+            wanted, _ = tables.ours(connection, number=-1)
+            return tables.stored(connection, wanted)
+    finally:
+        engine.dispose()
+
+
+def _in_file(one: Stored, columns: list[tuple[Any, ...]], next_id: int | None) -> Stored:
+    """Return a table with its columns in the order in which the file has them."""
+    fields = {field.name: field for field in one.fields}
+    return Stored(one.name, tuple(fields[each[0]] for each in columns), one.key, next_id)
+
+
+def _transaction(connection: Connection) -> AbstractContextManager[Any]:
+    """Return the transaction that all of it is on engines that can; the others commit by steps."""
+    return connection.begin() if ground.is_whole(connection) else nullcontext()
+
+
+def _step(connection: Connection) -> None:
+    """Commit what was done so far, where a restore is not one transaction."""
+    if not ground.is_whole(connection):
+        connection.commit()
+
+
+@contextmanager
+def _telling_what_is_lost(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:  # Ctrl-C, too
+        if ground.is_whole(connection):
+            raise
+        raise HalfDone() from error
+
+
+def _removable(connection: Connection, is_replaced: bool) -> set[str]:
+    """Return the tables that are to go; raises Occupied where some may not."""
+    present, found = tables.names(connection), tables.revision(connection)
+    mine = present & {*db.metadata.tables}
+    remains = ground.remains(connection)
+    if found == UNFINISHED:
+        return mine | remains
+    if found is None and mine:
+        names = ", ".join(sorted(mine)[:MOST_TOLD])
+        raise Occupied(
+            _l(
+                "The database has tables with our names (%(names)s) that no migration of ours made: name another one.",
+                names=names,
+            )
+        )
+    if found is not None:
+        _refuse(connection, present, is_replaced)
+    return mine | remains | ({VERSIONS} & present)
+
+
+def _refuse(connection: Connection, present: set[str], is_replaced: bool) -> None:
+    state = tables.state(connection)
+    unknown = present - {*db.metadata.tables, VERSIONS} if state.number > HEAD else None
+    if unknown:
+        raise Occupied(
+            _l(
+                "A newer Rollcall migrated this database (to %(revision)s), and this one does not know all of its"
+                " tables (%(names)s): restore with the newer version, or into an empty database.",
+                revision=state.revision,
+                names=", ".join(sorted(unknown)[:MOST_TOLD]),
+            )
+        )
+    if is_replaced:
+        return
+    counts = tables.counts(connection, sorted((present & {*db.metadata.tables}) - BY_ITSELF))
+    filled = [f"{count:,} {name}" for name, count in counts.items() if count]
+    if filled:
+        raise Occupied(
+            _l(
+                "The database is not empty: it holds %(what)s, and was set up on %(since)s. `--replace` puts the"
+                " backup in the place of all of it.",
+                what=", ".join(filled),
+                since=f"{state.since:%Y-%m-%d}" if state.since else "?",
+            )
+        )
+
+
+def _clear(connection: Connection, gone: set[str]) -> None:
+    """Drop the tables; where that can't be taken back, the database is marked before, unless none can be dropped.
+
+    MySQL drops all or none where it has to wait for somebody who reads one of them.
+    """
+    if ground.is_whole(connection):
+        ground.remove(connection, gone)
+        return
+    before = tables.revision(connection)
+    ground.mark(connection)
+    try:
+        ground.remove(connection, gone - {VERSIONS})
+        connection.commit()
+    except BaseException as error:
+        if _is_left(connection, gone, before):
+            raise
+        raise HalfDone() from error
+
+
+def _is_left(connection: Connection, gone: set[str], before: str | None) -> bool:
+    """Say whether no table was dropped, and take the mark back then."""
+    with suppress(SQLAlchemyError):
+        connection.rollback()
+        if before != UNFINISHED and gone <= tables.names(connection):
+            ground.mark(connection, before)
+            return True
+    return False
+
+
+def _fill(connection: Connection, backup: Backup, parts: list[Stored], progress: Progress) -> dict[str, int]:
+    """Make all tables anew and fill them; return how many rows each has."""
+    is_whole = ground.is_whole(connection)
+    with _quietly():
+        _migrate(connection, str(backup.told["revision"]), VERSIONS if is_whole else ground.HIDDEN_VERSIONS)
+    _step(connection)
+    names = ground.hide(connection, [one.name for one in parts])
+    _step(connection)
+    with ground.unguarded(connection, names.values()):
+        ground.empty(connection, names.values())
+        for one in parts:
+            _load(connection, backup, one, names[one.name], progress)
+    counts = tables.counts(connection, names)
+    _compare(backup, counts, ground.loose(connection, names))
+    for one in parts:
+        ground.set_next_id(connection, one, names[one.name])
+    if TOKENS in names:
+        _move_tokens(connection, names[TOKENS])
+    _step(connection)
+    ground.gather(connection, names.values())
+    ground.show(connection, names)
+    _step(connection)
+    return counts
+
+
+def _migrate(connection: Connection, target: str, versions: str = VERSIONS) -> None:
+    """Run migrations up to `target` here; what only a finished database needs (its opened journal) is not done."""
+    scripts = _scripts()
+
+    def steps(revision: Any, _context: Any) -> Any:
+        return scripts._upgrade_revs(target, revision)
+
+    options = migration.configuration(current_app.extensions["migrate"].configure_args)
+    options["render_as_batch"] = connection.dialect.name == "sqlite"
+    if versions != VERSIONS:
+        options["on_version_apply"] = _close_to_all
+    config: Any = migrate.get_config()
+    with EnvironmentContext(config, scripts, fn=steps, destination_rev=target) as environment:
+        environment.configure(connection=connection, version_table=versions, **options)
+        with environment.begin_transaction():
+            environment.run_migrations()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep Alembic from telling of each migration of tables that nobody has yet."""
+    log = logging.getLogger("alembic.runtime.migration")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _close_to_all(*, ctx: Any, **_step: Any) -> None:
+    """Have each migration leave tables that no code takes for its own: they are empty, and others may look."""
+    ctx.connection.execute(text(f"UPDATE {STATE} SET oldest_code = {NEVER}"))  # noqa: S608 numbers of ours
+
+
+def _load(connection: Connection, backup: Backup, one: Stored, name: str, progress: Progress) -> None:
+    part, count, row = PART.format(one.name), 0, reader(one.fields)
+    statement = insert(one.clause(connection, name))
+    for lines in chunks(backup.lines(part), ROWS):
+        with broken(backup.path, part):
+            rows = [row(line) for line in lines]
+        connection.execute(statement, rows)
+        _step(connection)
+        count += len(rows)
+        progress(one.name, count)
+
+
+def _compare(backup: Backup, counts: dict[str, int], loose: str | None) -> None:
+    told = {name: each["rows"] for name, each in backup.told["tables"].items()}
+    differing = sorted(name for name in told if told[name] != counts.get(name))
+    if differing or loose:
+        words = _l("The rows that are there now are not those of the backup (%(names)s).", names=loose or differing[0])
+        raise Unfit(words)
+
+
+def _move_tokens(connection: Connection, name: str) -> None:
+    """Give all that may be cached new tokens, so that nothing which anybody kept is taken for what is there now.
+
+    Those of the backup are of the same content, but maybe of another engine, which orders and rounds by its own rules.
+    """
+    tokens = Stored(TOKENS, TOKEN, ("id",)).clause(connection, name)
+    groups = connection.scalars(select(tokens.c.name).distinct()).all()
+    if groups:
+        rows = [
+            {"name": group, "high": secrets.randbits(HALF_BITS), "low": secrets.randbits(HALF_BITS)} for group in groups
+        ]
+        connection.execute(insert(tokens), rows)
