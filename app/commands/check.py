@@ -18,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core import mail
 from app.core.database import migration, schema, server
 from app.core.database.diagnosis import diagnose
+from app.core.database.pending import is_known
+from app.core.database.report import TooNew, Verdict, hosts_seen, report
 from app.core.querycache.cached import of_app
 from app.core.security import LOOPBACK
 from app.extensions import db
@@ -42,10 +44,11 @@ class Finding:
 
 @click.command("check")
 @click.option("--deploy", "is_deployed", is_flag=True, help="Also check what matters where others sign in.")
+@click.option("--before-migration", "is_before", is_flag=True, help="A deployment migrates next, and has not yet.")
 @with_appcontext
-def check(is_deployed: bool) -> None:
+def check(is_deployed: bool, is_before: bool) -> None:
     """Print what is not as it should be; exit code 1 where that includes an error."""
-    found = sorted(findings(is_deployed), key=lambda finding: finding.id)
+    found = sorted(findings(is_deployed, is_before), key=lambda finding: finding.id)
     for finding in found:
         click.echo(str(finding))
     if not found:
@@ -54,12 +57,16 @@ def check(is_deployed: bool) -> None:
         raise SystemExit(1)
 
 
-def findings(is_deployed: bool) -> Iterator[Finding]:
-    """Yield what is wrong with the settings, the folders and the database of the current application."""
+def findings(is_deployed: bool, is_before: bool = False) -> Iterator[Finding]:
+    """Yield what is wrong with the settings, the folders and the database of the current application.
+
+    With `is_before` a database that is behind is as it should be: the deployment that asks migrates next.
+    """
     if is_deployed:
         yield from _settings(current_app.config)
+        yield from _deployment(current_app.config)
     yield from _folders(Path(current_app.instance_path))
-    yield from _database(is_deployed)
+    yield from _database(is_deployed, is_before)
     yield from _redis()
 
 
@@ -92,6 +99,32 @@ def _settings(config: Any) -> Iterator[Finding]:
     yield from _mail(config)
     if not (config["SESSION_COOKIE_HTTPONLY"] and config["SESSION_COOKIE_SAMESITE"] in ("Lax", "Strict")):
         yield Finding("R003", ERROR, "The session cookie can be read by scripts or sent from other sites.")
+
+
+def _deployment(config: Any) -> Iterator[Finding]:
+    """Look at what matters where servers are replaced one by one."""
+    if config["FLASK_CONFIG"] == "production" and config["TRUSTED_PROXIES"] and not config["DRAIN_SECONDS"]:
+        yield Finding(
+            "R016",
+            WARNING,
+            "A proxy is in front and DRAIN_SECONDS is 0, so what it sends while this server ends is refused: set "
+            "DRAIN_SECONDS to more seconds than its health checks take to notice, such as 10.",
+        )
+    made = Path(current_app.instance_path) / "secret_key"
+    if db.engine.dialect.name != "sqlite" and _holds(made, config["SECRET_KEY"]):
+        yield Finding(
+            "R018",
+            WARNING,
+            f"SECRET_KEY is the one that this machine made for itself ({made}), so another server would refuse its "
+            "cookies: set the same SECRET_KEY on all of them.",
+        )
+
+
+def _holds(path: Path, words: str) -> bool:
+    try:
+        return path.read_text(encoding="ascii").strip() == words
+    except (OSError, ValueError):
+        return False
 
 
 def _mail(config: Any) -> Iterator[Finding]:
@@ -128,7 +161,7 @@ def _folders(instance: Path) -> Iterator[Finding]:
             yield Finding("R008", level, f"{path} is open to other users of this machine: run chmod 600 {path}.")
 
 
-def _database(is_deployed: bool) -> Iterator[Finding]:
+def _database(is_deployed: bool, is_before: bool) -> Iterator[Finding]:
     backend = db.engine.dialect.name
     if is_deployed and backend == "sqlite":
         yield Finding(
@@ -137,8 +170,12 @@ def _database(is_deployed: bool) -> Iterator[Finding]:
             "SQLite serves one machine only: for several, or for many people writing at once, set DATABASE_URL.",
         )
     try:
-        yield from _migrations()
+        yield from _migrations(is_before)
+        if is_deployed:
+            yield from _downtime()
         with db.engine.connect() as connection:
+            if is_deployed:
+                yield from _storage(connection)
             if backend != "sqlite":  # which has the clock of this machine and knows only UTF-8
                 yield from _clock(connection)
                 yield from _charset(connection)
@@ -161,9 +198,9 @@ def _redis() -> Iterator[Finding]:
         )
 
 
-def _migrations() -> Iterator[Finding]:
+def _migrations(is_before: bool) -> Iterator[Finding]:
     current, head = migration.current(), migration.head()
-    if current == head:
+    if current == head or (is_before and (current is None or is_known(current))):
         return
     if current is not None and schema.is_usable():
         yield Finding("R006", WARNING, f"The database is at migration {current}, beyond this version's {head}.")
@@ -172,7 +209,34 @@ def _migrations() -> Iterator[Finding]:
             "R006",
             ERROR,
             f"The database is at migration {current or 'none'}, this version needs {head}: run "
-            "`flask --app run db upgrade`.",
+            "`flask --app run migrate`.",
+        )
+
+
+def _downtime() -> Iterator[Finding]:
+    """Look whether what is still to be migrated lets the version that runs now go on."""
+    try:
+        found = report()
+    except TooNew:  # R006 says so
+        return
+    if found.verdict is Verdict.DOWNTIME:
+        yield Finding(
+            "R015",
+            ERROR,
+            f"The pending migrations need downtime. {found.reasons[0]} See `flask --app run migration-report`; end "
+            "what runs, and use `flask --app run migrate --with-downtime`.",
+        )
+
+
+def _storage(connection: Connection) -> Iterator[Finding]:
+    """Look whether several servers would each write into a folder of their own."""
+    hosts = sorted(hosts_seen(connection))
+    if len(hosts) > 1 and current_app.config["STORAGE_URL"].lower().startswith("file:"):
+        yield Finding(
+            "R017",
+            WARNING,
+            f"{len(hosts)} servers run ({', '.join(hosts)}) and STORAGE_URL is a folder: see to it that all of them "
+            "share it, or name a bucket, such as s3://bucket/prefix.",
         )
 
 

@@ -35,6 +35,7 @@ def deployed(url: str, folder: Path, **settings: Any) -> Iterator[Flask]:
         "TRUSTED_PROXIES": "1",
         "PUBLIC_URL": "https://hr.x.example",
         "MAIL_URL": "smtp://x",
+        "DRAIN_SECONDS": "10",
     }
     settings = {"INSTANCE_PATH": folder, **good, **settings}
     with application(url, **settings) as app:

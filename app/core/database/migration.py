@@ -43,6 +43,9 @@ NOW = {"mysql": "UTC_TIMESTAMP(6)", "postgresql": "CURRENT_TIMESTAMP AT TIME ZON
 TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_default_charset": "utf8mb4"}
 WRITING = {engines.WRITING: True, engines.MIGRATING: True}
 HOLDS_FILE: ContextVar[bool] = ContextVar("holds_file", default=False)
+HELD: ContextVar[Connection | None] = ContextVar("held", default=None)
+"""The connection of whoever holds the lock over more than an upgrade."""
+NOTED: ContextVar[list[int] | None] = ContextVar("noted", default=None)
 
 
 def configuration(configured: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +82,8 @@ def note_revision(number: int, oldest_code: int) -> None:
 
     What it changed in the tables is another version for the query cache, whether it did or not.
     """
+    if (noted := NOTED.get()) is not None:
+        noted.append(oldest_code)
     now = NOW.get(op.get_context().dialect.name, "CURRENT_TIMESTAMP")
     if number > FIRST_WITH_TOKENS:
         op.execute(
@@ -132,8 +137,33 @@ def _check_references(*, ctx: MigrationContext, **_step: Any) -> None:
 
 
 @contextmanager
+def noting() -> Iterator[list[int]]:
+    """Give a list of the `oldest_code` of each migration that is run, or printed, inside."""
+    found: list[int] = []
+    token = NOTED.set(found)
+    try:
+        yield found
+    finally:
+        NOTED.reset(token)
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[None]:
+    """Hold the lock for all that is inside, so that what is looked at first is still so when an upgrade begins."""
+    with only_one_at_a_time(engine) as connection:
+        token = HELD.set(connection)
+        try:
+            yield
+        finally:
+            HELD.reset(token)
+
+
+@contextmanager
 def only_one_at_a_time(engine: Engine) -> Iterator[Connection]:
     """Give a connection while no other process migrates the same database; the others wait, then find nothing to do."""
+    if (held := HELD.get()) is not None:
+        yield held
+        return
     if engine.dialect.name == "sqlite":
         with _file_lock(engine), _foreign_keys_off(engine) as connection:
             yield connection

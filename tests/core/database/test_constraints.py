@@ -91,6 +91,20 @@ APPROVAL = {
     "asked_at": "'2020-01-01'",
     "expires_at": "'2020-01-08'",
 }
+SERVER = {
+    **dict.fromkeys(("version", "commit_hash", "tag", "digest", "run"), "''"),
+    "host": "'b'",
+    "part": "'serve'",
+    "knows": "7",
+    "is_draining": "FALSE",
+    "process": "'x'",
+    **dict.fromkeys(("since", "at"), "'2020-01-01'"),
+}
+DEPLOYMENT = {
+    **dict.fromkeys(("tag", "commit_hash", "digest", "run", "servers"), "''"),
+    "at": "'2020-01-01'",
+    "result": "'done'",
+}
 SIGN = {
     "kind": "'storage'",
     "name": "'x'",
@@ -170,6 +184,8 @@ BROKEN = [
     ("fk_unarchived_position", "unarchived", UNARCHIVED, {"position": "99"}),
     ("ck_approvals_verdict", "approvals", APPROVAL, {"verdict": "'perhaps'"}),
     ("ck_signs_kind", "signs", SIGN, {"kind": "'omen'"}),
+    ("ck_servers_part", "servers", SERVER, {"part": "'idle'"}),
+    ("ck_deployments_result", "deployments", DEPLOYMENT, {"result": "'perhaps'"}),
 ]
 
 
