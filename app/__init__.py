@@ -17,6 +17,7 @@ from app.core.mail import init_mail
 from app.core.metrics import init_metrics
 from app.core.querycache.cached import init_querycache
 from app.core.security import init_security
+from app.core.servers import init_servers
 from app.core.storage import init_storage
 from app.core.timing import init_timing
 from app.extensions import babel, csrf, db, migrate
@@ -40,6 +41,7 @@ def create_app(config: Mapping[str, Any]) -> Flask:
     init_querycache(app, config)
     init_storage(app, config)
     init_mail(app, config)
+    init_servers(app)
     init_tracking(app)
     migrate.init_app(app, db, directory=f"{app.root_path}/../migrations")
     babel.init_app(app)

@@ -12,6 +12,7 @@ from sqlalchemy import Table, delete, func, insert, select, update
 from app.access.grants import Action, Scope, Subject
 from app.accounts import passwords
 from app.accounts.models import AccessRole, GrantRow, User
+from app.changes.read_only import ReadOnlyMode
 from app.changes.tracking import KNOWINGLY
 from app.core.querycache import versions
 from app.core.querycache.uses import Uses
@@ -25,7 +26,7 @@ from tests.writing import JOURNAL
 
 pytest_plugins = ["tests.services.plugin"]
 
-KEPT = {"access_roles", "grants", "schema_state", "cache_versions"}
+KEPT = {"access_roles", "grants", "schema_state", "cache_versions", "read_only"}
 """What the migrations filled in; every test may count on it. Tokens that went would come back with other rows."""
 
 
@@ -137,6 +138,7 @@ def empty_tables() -> None:
         if connection.scalar(select(func.count()).select_from(versions.CacheVersion)) > versions.FOLDED_FROM:
             versions.fold(connection)
         connection.execute(update(versions.CacheVersion).values(change_set_id=None))  # which was of the test before
+        connection.execute(update(ReadOnlyMode).values(on_until=None, held_until=None, holder=None))
 
 
 def looping(table: Table) -> list[str]:

@@ -8,11 +8,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from flask import g
 from sqlalchemy import CompoundSelect, Row, Select, bindparam, null, select, union_all
 
 from app.access.grants import Action, Scope, Subject
 from app.accounts.models import AccessRole, GrantRow, Session, User
 from app.accounts.sessions import IS_LIVE, live_at, token_hash
+from app.changes import read_only
+from app.changes.read_only import ReadOnlyState
 from app.core.problems import Forbidden
 from app.core.querycache import versions
 from app.extensions import db
@@ -68,12 +71,21 @@ def operator() -> Actor:
 def by_session_token(token: str, now: datetime) -> Actor | None:
     """Return who is signed in with this token: session, user, access role, employee and grants in one statement.
 
-    It also brings the versions of what the cache may answer for, from the snapshot that everything else is read in.
+    It also brings the versions of what the cache may answer for, from the snapshot that everything else is read in, and
+    whether anything may be changed at the moment, for `is_read_only`.
     """
     query, width = _by_session()
     rows = db.session.execute(query, {"token_hash": token_hash(token), **live_at(now)}).all()
     versions.take(row[width:] for row in rows if row[width] is not None)
-    return _actor([row for row in rows if row[width] is None])
+    found = [row for row in rows if row[width] is None]
+    g.read_only = read_only.state_of(*found[0][width - 2 : width]) if found else None
+    return _actor(found)
+
+
+def is_read_only() -> ReadOnlyState | None:
+    """Return that nothing can be changed and why, as it was when who is asking was found out; None where it can."""
+    refused: ReadOnlyState | None = g.get("refused_as_read_only")
+    return refused or g.get("read_only")
 
 
 @cache
@@ -83,6 +95,7 @@ def _by_session() -> tuple[CompoundSelect[*tuple[Any, ...]], int]:
     Each request runs it, and making it anew would take longer than running it.
     """
     query = _actors().add_columns(Session.id, Session.last_seen_at).join(Session, Session.user_id == User.id)
+    query = query.add_columns(read_only.read(read_only.until()), read_only.read(read_only.why()))
     query = query.where(Session.token_hash == bindparam("token_hash"), IS_LIVE)
     width, told = len(query.selected_columns), versions.sums()
     blank = [null().label(f"no_{number}") for number in range(width)]
@@ -100,9 +113,22 @@ def by_user(user_id: int) -> Actor | None:
 
 def refreshed(actor: Actor) -> Actor:
     """Return the same actor with the rights of this moment; raise `Forbidden` when the account ended."""
+    return actor if actor.user_id is None else _same(actor, by_user(actor.user_id))
+
+
+def refreshed_for_change(actor: Actor) -> Actor:
+    """Do the same inside a write, and raise `ReadOnly` where nothing may be changed, by the same statement."""
     if actor.user_id is None:
+        read_only.refuse_change()
         return actor
-    fresh = by_user(actor.user_id)
+    query = _actors().add_columns(null(), null(), read_only.read_for_change()).where(User.id == actor.user_id)
+    rows = db.session.execute(query).all()
+    if rows:
+        read_only.refuse(rows[0][-1])
+    return _same(actor, _actor(rows))
+
+
+def _same(actor: Actor, fresh: Actor | None) -> Actor:
     if fresh is None:
         raise Forbidden()
     return replace(fresh, session_id=actor.session_id)

@@ -130,7 +130,7 @@ def change_password(actor: Actor, current_password: str | None, new_password: st
     return sessions.renew(actor.session_id) if actor.session_id is not None else None
 
 
-@action("end_session", needs=None, is_always_told=True)
+@action("end_session", needs=None, is_always_told=True, goes_on=True)
 def end_session(actor: Actor, session_id: int) -> None:
     """Sign out one of one's own sessions."""
     owner = db.session.execute(select(Session.user_id).where(Session.id == session_id)).scalar()

@@ -15,7 +15,7 @@ from app.core.querycache.uses import CacheUse
 from app.extensions import db
 
 
-@action("clear_cache", needs=(Action.ADMINISTER, Subject.SYSTEM), is_always_told=True)
+@action("clear_cache", needs=(Action.ADMINISTER, Subject.SYSTEM), is_always_told=True, goes_on=True)
 def clear_cache(actor: Actor, query: str | None = None) -> None:
     """Move the tokens of all groups of tables, or the one of the query of this name, so that nothing kept fits.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Flask
 
+from app.changes import read_only
 from app.changes.transaction import write
 from app.core.jobs import worker
 from app.core.jobs.job import State
@@ -50,4 +51,9 @@ def do(job: Held, _is_stopping: Callable[[], bool]) -> State:
 
 def do_deliveries(app: Flask, stopping: threading.Event, *, is_once: bool = False) -> None:
     """Do deliveries until `stopping` is set, or with `is_once` until none is due."""
-    worker.work(app, do, write, [], stopping, is_once=is_once, lane=lane())
+    worker.work(app, do, write, [], stopping, is_once=is_once, lane=lane(), is_paused=is_paused)
+
+
+def is_paused() -> bool:
+    """Say whether nothing is to be begun: while nothing may be changed, all that is in the queue waits."""
+    return read_only.state() is not None

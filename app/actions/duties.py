@@ -10,12 +10,13 @@ from flask import Flask
 from app.actions import deliveries, work
 from app.actions.archive import sending
 from app.changes import sealing
-from app.core import signs
+from app.core import servers, signs
 
 Duty = Callable[..., None]
 
 DUTIES: dict[str, Duty] = {
     "signs": signs.live,
+    "servers": servers.work,
     "jobs": work.do_jobs,
     "deliveries": deliveries.do_deliveries,
     "seals": sealing.do_seals,

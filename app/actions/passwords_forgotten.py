@@ -15,6 +15,7 @@ from app.actions import work
 from app.actions.guard import loaded
 from app.actions.notices import Notice, new_nonce, notify
 from app.actions.registry import Source, action
+from app.changes.read_only import refuse_change
 from app.core import text
 from app.core.columns import KEY_LENGTH
 from app.core.database.engine import end_transaction
@@ -36,11 +37,15 @@ def ask(email: str, address: str | None) -> None:
 
 
 def use_link(token: str, address: str | None, agent: str | None) -> str:
-    """Sign in by a link and tell the account's owner; return the token of the new session, or raise `LinkFailed`."""
+    """Sign in by a link and tell the account's owner; return the token of the new session, or raise `LinkFailed`.
+
+    It takes the old password away, so it is a change: raises `ReadOnly` while there is none, and the link stays good.
+    """
     return sign_in.with_link(token, address, agent, also=_tell_of_use)
 
 
 def _tell_of_use(user_id: int) -> None:
+    refuse_change()
     notify(Notice.PASSWORD_CHANGED, user_id, is_by_link=True)
 
 

@@ -21,6 +21,7 @@ from app.actions import leaving
 from app.actions.guard import loaded
 from app.actions.people import MOST, by_id
 from app.actions.registry import Source, action, run
+from app.changes.read_only import ReadOnly
 from app.core.chunks import chunks
 from app.core.clock import today
 from app.core.problems import Forbidden, Invalid, NotFound, Sentence
@@ -219,6 +220,8 @@ def catch_up() -> None:
             is_done = _catch_up(state, min(state.day or day, day - LATELY))
         if is_done:
             state.day, state.after = day, 0
+    except ReadOnly:  # as soon as anything may be changed again
+        state.not_before = time.monotonic() + PATIENCE_SECONDS
     except Exception:
         log.exception("planned changes could not take effect")
         state.not_before = time.monotonic() + PATIENCE_SECONDS

@@ -11,7 +11,7 @@ from flask import has_request_context, request
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import IntegrityError
 
-from app.access.actor import Actor, refreshed
+from app.access.actor import Actor, refreshed, refreshed_for_change
 from app.access.grants import Action, Subject
 from app.actions.constraints import as_problem
 from app.actions.four_eyes import digest
@@ -48,7 +48,8 @@ class Named:
 
     Large work is a list of smaller actions, each a transaction of its own: slices of the list of ids that the argument
     `over` holds, or what `steps(actor, **arguments)` returns. `is_always_told` leaves a trace even without a change.
-    `after` is called once it is committed, for what can't be done inside the transaction.
+    `after` is called once it is committed, for what can't be done inside the transaction. `goes_on` is for the few that
+    change nothing people look at, and are needed just while nothing else may be changed.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Named:
     steps: Steps | None = None
     is_always_told: bool = False
     after: Callable[[], Any] | None = None
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def action(
     steps: Steps | None = None,
     is_always_told: bool = False,
     after: Callable[[], Any] | None = None,
+    goes_on: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a function as an action.
 
@@ -103,7 +106,7 @@ def action(
     def register(function: Function) -> Function:
         if name in ACTIONS:
             raise ValueError(f"there are two actions called {name}")
-        ACTIONS[name] = Named(name, needs, function, over, steps, is_always_told, after)
+        ACTIONS[name] = Named(name, needs, function, over, steps, is_always_told, after, goes_on)
         return function
 
     return register
@@ -127,8 +130,8 @@ def run(
 
     What it changed is a change set of its own (called `part_of` where it is a step of larger work), or a further
     segment of the one `within` names. `also` runs last in the same transaction and gets the set's id. The rights are
-    those of this moment, read inside the transaction. Raises `Forbidden`, `Invalid`, `NotFound`, `Conflict`, or what
-    `write` raises; nothing was saved then, but for `OutcomeUnknown`.
+    those of this moment, read inside the transaction. Raises `Forbidden`, `Invalid`, `NotFound`, `Conflict`,
+    `ReadOnly`, or what `write` raises; nothing was saved then, but for `OutcomeUnknown`.
 
     What a rule of four eyes meets is not saved either: it raises `HeldBack`, unless `is_weighed` says that the larger
     work it is a step of was looked at as a whole.
@@ -166,7 +169,7 @@ def perform(
     is_weighed: bool = False,
 ) -> Outcome:
     """Do an action inside a write and record what it changed, unless it is a preview, or a rule makes it wait."""
-    fresh = refreshed(actor)
+    fresh = refreshed(actor) if preview or named.goes_on else refreshed_for_change(actor)
     if named.needs:
         fresh.require(*named.needs)
     with recording() as changes:

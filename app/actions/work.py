@@ -13,13 +13,14 @@ from flask import Flask
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from app.access.actor import Actor, by_user, operator, refreshed
+from app.access.actor import Actor, by_user, operator, refreshed, refreshed_for_change
 from app.access.grants import Action, Subject
-from app.actions.deliveries import DELIVERIES
+from app.actions.deliveries import DELIVERIES, is_paused
 from app.actions.four_eyes import asking, digest
 from app.actions.four_eyes.rules import Rule, is_in_force
 from app.actions.registry import ACTIONS, Named, Outcome, Source, action, as_json, origin_of, records, run
 from app.changes.journal import Segment
+from app.changes.read_only import ReadOnly
 from app.changes.transaction import write
 from app.core.chunks import chunks
 from app.core.clock import now
@@ -60,7 +61,7 @@ def start(
     _weigh(name, actor, source, reason, undoes, arguments)
 
     def work() -> int:
-        fresh = _entitled(actor, ACTIONS[name])
+        fresh = _entitled(refreshed_for_change(actor), ACTIONS[name])
         return queue.enqueue(
             name,
             as_json(arguments),
@@ -135,25 +136,29 @@ def do(job: Held, is_stopping: Callable[[], bool]) -> State:
             return State.WAITING
         done += _size(step)
         name, arguments = step
-        outcome = run(
-            name,
-            actor=_actor(job),
-            source=Source(job.source),
-            reason=job.reason,
-            undoes=job.undoes_id,
-            within=change_set_id,
-            part_of=job.action,
-            also=partial(queue.advance, job, place + 1, done),
-            is_weighed=True,
-            **arguments,
-        )
+        try:
+            outcome = run(
+                name,
+                actor=_actor(job),
+                source=Source(job.source),
+                reason=job.reason,
+                undoes=job.undoes_id,
+                within=change_set_id,
+                part_of=job.action,
+                also=partial(queue.advance, job, place + 1, done),
+                is_weighed=True,
+                **arguments,
+            )
+        except ReadOnly:
+            return State.WAITING
         change_set_id = outcome.change_set_id
     return State.DONE
 
 
 def do_jobs(app: Flask, stopping: threading.Event, *, is_once: bool = False) -> None:
     """Do jobs until `stopping` is set, or with `is_once` until none is due."""
-    worker.work(app, do, write, SCHEDULES, stopping, is_once=is_once, lane=Lane(frozenset(DELIVERIES)))
+    lane = Lane(frozenset(DELIVERIES))
+    worker.work(app, do, write, SCHEDULES, stopping, is_once=is_once, lane=lane, is_paused=is_paused)
 
 
 @action("cancel_job", needs=None)
@@ -199,9 +204,8 @@ def _require_control(actor: Actor, job_id: int) -> None:
     raise Forbidden() if actor.can(Action.VIEW, Subject.SYSTEM) else NotFound()
 
 
-def _entitled(actor: Actor, named: Named) -> Actor:
+def _entitled(fresh: Actor, named: Named) -> Actor:
     """Return the actor with the rights of this moment; raise `Forbidden` where the action takes another."""
-    fresh = refreshed(actor)
     if named.needs:
         fresh.require(*named.needs)
     return fresh
@@ -227,7 +231,7 @@ def _plan(job: Held) -> list[Step]:
 def steps_of(name: str, actor: Actor, arguments: Mapping[str, Any]) -> list[Step]:
     """Return what large work consists of, as JSON has it; raise `Forbidden` without the right it takes at the least."""
     named = ACTIONS[name]
-    return [(step, as_json(given)) for step, given in _steps(named, _entitled(actor, named), arguments)]
+    return [(step, as_json(given)) for step, given in _steps(named, _entitled(refreshed(actor), named), arguments)]
 
 
 def rows_of(steps: Sequence[Step]) -> int:

@@ -17,6 +17,7 @@ from app.admin.bulk_forms import RAISE
 from app.admin.closing import EndingForm
 from app.admin.declarations import Entry, Link, Table
 from app.changes.journal import REASON_LENGTH
+from app.changes.read_only import ReadOnly
 from app.core.problems import Conflict, Invalid, NotFound, Sentence
 from app.core.values import row_id
 from app.people.employee import Status
@@ -210,6 +211,8 @@ def correct_page(panel: Panel) -> Any:
         arguments = {"employee_id": entry.id, "pay_id": pay.id, "version": form.made_from(), "values": values}
         try:
             panel.run("correct_pay", **arguments, reason=_why(form))
+        except ReadOnly:
+            raise
         except Invalid as invalid:
             # Two fields are a reason: the action's is the one in the pay history.
             names = {"reason": "pay_reason"}

@@ -14,11 +14,14 @@ from flask_babel import gettext as _
 from app.access import gate
 from app.access.actor import Actor
 from app.access.grants import Action, Subject
+from app.actions.deployments import NOTE
 from app.admin.declarations import Entry as Record
-from app.reading import journal
+from app.reading import deployments, journal
 from app.reading.journal import Entry
 from app.reading.journal_rights import WITHIN
 from app.reading.news import Headline
+from app.ui.deployments import Shown as Deployed
+from app.ui.deployments import shown
 from app.ui.differences import Item, described_each, name_of
 from app.ui.labels import SOURCES, action
 from app.ui.lists import Links, asked_place, links
@@ -45,6 +48,7 @@ class ShownSet:
     records: int
     has_more: bool
     items: list[Item]
+    deployment: Deployed | None
     is_open: bool
     progress_url: str | None
     undoes_url: str | None
@@ -74,29 +78,41 @@ class Tab:
 def shown_sets(who: Actor, entries: Sequence[Entry]) -> list[ShownSet]:
     """Return change sets in words, in no more statements than for one."""
     told = described_each(who, [entry.changes for entry in entries], within=WITHIN)
-    return [shown_set(who, entry, items) for entry, items in zip(entries, told, strict=True)]
+    found = _deployed(entries)
+    return [shown_set(who, entry, items, found.get(entry.id)) for entry, items in zip(entries, told, strict=True)]
 
 
-def shown_set(who: Actor, entry: Entry, items: list[Item]) -> ShownSet:
+def shown_set(who: Actor, entry: Entry, items: list[Item], deployment: Deployed | None = None) -> ShownSet:
     """Return one change set in words."""
     has_more = entry.records > len(entry.changes)
     return ShownSet(
         id=entry.id,
         url=_details(entry.id),
         title=action(entry.action),
-        names=_names(entry, items, has_more),
+        names=deployment.build.title if deployment else _names(entry, items, has_more),
         who=_who(entry),
         at=entry.at,
         source=str(SOURCES.get(entry.source, entry.source)),
-        reason=entry.reason,
+        reason=deployment.summary if deployment else entry.reason,
         records=entry.records,
         has_more=has_more,
         items=items,
+        deployment=deployment,
         is_open=entry.job_id is not None,
         progress_url=_progress(who, entry),
         undoes_url=_details(entry.undoes_id) if entry.undoes_id else None,
         undone_by_url=_details(entry.undone_by_id) if entry.undone_by_id else None,
     )
+
+
+def deployed(entry: Entry) -> Deployed | None:
+    """Return the deployment that a change set tells of, if it does."""
+    return _deployed([entry]).get(entry.id)
+
+
+def _deployed(entries: Iterable[Entry]) -> dict[int, Deployed]:
+    found = deployments.of_sets([entry.id for entry in entries if entry.action == NOTE])
+    return {set_id: shown(row) for set_id, row in found.items()}
 
 
 def line(told: Headline) -> Line:

@@ -15,6 +15,7 @@ from app import actions
 from app.access import gate
 from app.access.grants import Action, Subject
 from app.admin.views import OfSystem
+from app.changes.read_only import ReadOnly
 from app.core.jobs.job import State
 from app.core.problems import Invalid, NotFound, Sentence
 from app.core.values import row_id
@@ -118,6 +119,8 @@ def _answer(name: str, words: str) -> Response:
     job_id = _asked_id()
     try:
         actions.run(name, actor=gate.actor(), source=actions.Source.PANEL, job_id=job_id)
+    except ReadOnly:
+        raise
     except Invalid as invalid:
         flash(str(invalid), "warning")
     else:

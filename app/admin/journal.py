@@ -13,7 +13,7 @@ from app.access import gate
 from app.access.grants import Action, Subject
 from app.admin import undo
 from app.admin.declarations import Column, Filter, cell
-from app.admin.history import by_day, shown_set, shown_sets
+from app.admin.history import by_day, deployed, shown_set, shown_sets
 from app.admin.listing import Asked, list_context
 from app.admin.panel import Panel
 from app.changes.journal import ChangeSet
@@ -112,7 +112,7 @@ class JournalPanel(Panel):
         items = described(gate.actor(), part.entry.changes, within=WITHIN)
         return self.render(
             "admin/journal_details.html",
-            entry=shown_set(gate.actor(), part.entry, items),
+            entry=shown_set(gate.actor(), part.entry, items, deployed(part.entry)),
             facts=self._facts(part.entry),
             part=part,
             archived=archive.addresses(gate.actor(), set_id),

@@ -73,12 +73,12 @@ def note(kind: Kind, name: str, is_good: bool, detail: str | None = None) -> Non
     since = case((_is_as_before(is_good, detail), Sign.since), else_=literal(at, UtcDateTime()))
     # MySQL sets the columns from left to right, and a later one would see what an earlier one was set to.
     again = update(Sign).where(*_of(kind, name)).ordered_values((Sign.since, since), *values.items())
-    is_known = _write(lambda connection: connection.execute(again).rowcount > 0)
+    is_known = write_apart(lambda connection: connection.execute(again).rowcount > 0)
     if is_known is False:
         first = insert(Sign).values(kind=kind, name=name, since=at, **values)
-        _write(lambda connection: connection.execute(first))
+        write_apart(lambda connection: connection.execute(first))
         if kind in (Kind.WORKER, Kind.CACHE):
-            _write(partial(_forget_unseen, kind, at - WORKER_KEPT))
+            write_apart(partial(_forget_unseen, kind, at - WORKER_KEPT))
 
 
 def signs() -> list[Sign]:
@@ -88,7 +88,7 @@ def signs() -> list[Sign]:
 
 def forget(kind: Kind, name: str) -> None:
     """Remove the sign of one that ended, or is not used any more; missing it is no harm."""
-    _write(lambda connection: connection.execute(delete(Sign).where(*_of(kind, name[: Sign.NAME_LENGTH]))))
+    write_apart(lambda connection: connection.execute(delete(Sign).where(*_of(kind, name[: Sign.NAME_LENGTH]))))
 
 
 def live(app: Flask, stopping: threading.Event, *, is_once: bool = False) -> None:
@@ -129,8 +129,8 @@ def _forget_unseen(kind: Kind, since: datetime, connection: Connection) -> None:
         connection.execute(delete(Sign).where(*_of(kind, name), Sign.at < since))
 
 
-def _write(work: Callable[[Connection], T]) -> T | None:
-    """Run `work` in a short transaction; None where the database is away, or another was faster."""
+def write_apart(work: Callable[[Connection], T]) -> T | None:
+    """Run `work` in a short transaction of its own; None where the database is away, or another was faster."""
     if db.session().info.get(WRITING):
         raise RuntimeError("a sign inside a write would wait for that write to end")
     try:

@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy import ScalarSelect, Select, func, or_, select
 
+from app.changes import read_only
 from app.changes.approvals import Approval, Verdict
 from app.changes.archived import AGAIN
 from app.changes.journal import Segment, Unsealed
+from app.changes.read_only import ReadOnlyState
 from app.changes.seals import Seal, Unarchived
 from app.core import signs
 from app.core.clock import now
@@ -48,6 +50,7 @@ class Backlog:
     mails_waiting: int
     mails_failed: int
     approvals: int
+    read_only: ReadOnlyState | None
 
     @property
     def seal_lag(self) -> timedelta:
@@ -67,7 +70,8 @@ def backlog() -> Backlog:
     found: dict[str, Any] = dict(row._mapping)
     due, sealed = found.pop("due_since"), found.pop("sealed_since")
     since = min((moment for moment in (due, sealed) if moment), default=None)
-    return Backlog(at=at, unarchived_since=since, **{**found, "sealed": found["sealed"] or 0})
+    state = read_only.state_of(found.pop("read_only_until"), found.pop("read_only_why"))
+    return Backlog(at=at, unarchived_since=since, read_only=state, **{**found, "sealed": found["sealed"] or 0})
 
 
 def alive(found: list[Sign], at: datetime) -> list[Sign]:
@@ -90,6 +94,7 @@ def gauges() -> dict[str, float | Mapping[str, float]]:
         },
         "rollcall_approvals_waiting": waiting.approvals,
         "rollcall_workers": len(alive(found, waiting.at)),
+        "rollcall_read_only": int(waiting.read_only is not None),
     }
     for kind, name in ((Kind.STORAGE, "rollcall_storage_up"), (Kind.MAIL, "rollcall_mail_up")):
         if states := [sign.is_good for sign in found if sign.kind is kind]:
@@ -123,6 +128,8 @@ def _parts(at: datetime) -> dict[str, ScalarSelect[Any]]:
         "mails_failed": _count(
             jobs.where(Job.state == State.FAILED, Job.finished_at >= at - LATELY, Job.action == MAIL)
         ),
+        "read_only_until": read_only.read(read_only.until()),
+        "read_only_why": read_only.read(read_only.why()),
         "approvals": _count(select(Approval.id).where(Approval.verdict == Verdict.WAITING, Approval.expires_at > at)),
     }
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from flask import current_app
 from flask_babel import format_decimal, format_percent
@@ -18,6 +17,7 @@ from app.access.actor import Actor
 from app.access.grants import Action, Subject
 from app.accounts.administrators import FEWEST, active_administrators
 from app.changes.approvals import FOUR_EYES, Switch
+from app.changes.read_only import Cause, ReadOnlyState
 from app.core import signs
 from app.core.database import server
 from app.core.database.schema import HEAD, SchemaState
@@ -26,10 +26,14 @@ from app.core.signs import Kind, Sign
 from app.core.storage import storage
 from app.core.version import VERSION
 from app.extensions import db
-from app.reading import cache, machine
+from app.reading import cache, machine, servers
 from app.reading.amounts import duration, size, spent
 from app.reading.backlog import COUNTED_UP_TO, Backlog, alive, backlog
 from app.reading.machine import Disk
+from app.reading.parts import Item, State
+from app.reading.servers import Running
+
+__all__ = ["Item", "Report", "Running", "State", "report", "whole"]
 
 SEALS_LATE, SEALS_STUCK = timedelta(minutes=1), timedelta(minutes=10)
 """Sealing takes a second; a large change keeps it for some, but nothing keeps it for ten minutes."""
@@ -40,27 +44,6 @@ DISK_LOW, DISK_FULL = 0.10, 0.05
 DISK_FULL_BYTES = 500 * 1000**2
 """Less than a database needs for the log of one large change, or for migrating."""
 WORKERS_SHOWN = 10
-
-
-class State(StrEnum):
-    """How it is with one part; the first asks most for somebody."""
-
-    BAD = "bad"
-    WARN = "warn"
-    GOOD = "good"
-    OFF = "off"
-    """It is not used, which may well be meant so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One part of the installation in words; `remedy` is what to do where it is not good."""
-
-    key: str
-    name: str
-    state: State
-    facts: list[str]
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +63,28 @@ class _Known:
         return min(found, key=lambda sign: (sign.is_good, -sign.at.timestamp()), default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All parts, those that ask for somebody first; the servers one by one; and whether anything may be changed."""
+
+    items: list[Item]
+    servers: list[Running]
+    read_only: ReadOnlyState | None
+
+
 def report(actor: Actor) -> list[Item]:
     """Return all parts, those that ask for somebody first."""
+    return whole(actor).items
+
+
+def whole(actor: Actor) -> Report:
+    """Return all there is to tell, from one moment."""
     actor.require(Action.VIEW, Subject.SYSTEM)
     known = _known()
+    running = servers.running(actor, known.schema)
     found = [
+        _read_only(known.waiting.read_only),
+        servers.item(running),
         _database(known),
         _storage(known),
         _archive(known),
@@ -99,7 +99,8 @@ def report(actor: Actor) -> list[Item]:
         _versions(),
     ]
     order = list(State)
-    return sorted((item for item in found if item), key=lambda item: order.index(item.state))
+    items = sorted((item for item in found if item), key=lambda item: order.index(item.state))
+    return Report(items, running, known.waiting.read_only)
 
 
 def _known() -> _Known:
@@ -131,6 +132,21 @@ def _database(known: _Known) -> Item:
         state = State.WARN
         remedy = _("A newer version has migrated it: start that one here as well.")
     return Item("database", _("Database"), state, facts, remedy)
+
+
+def _read_only(found: ReadOnlyState | None) -> Item:
+    name = _("Read-only")
+    if found is None:
+        return Item("read_only", name, State.GOOD, [_("Off: everything can be changed.")])
+    facts = [_("On: everything can be looked at and nothing changed. Jobs and mail wait.")]
+    if found.reason:
+        facts.append(_("Reason: %(reason)s", reason=found.reason))
+    remedy = {
+        Cause.SETTING: _("Take the setting READ_ONLY away and start the servers again to end it."),
+        Cause.SWITCH: _("Switch it off as soon as its reason is over."),
+        Cause.MIGRATION: _("It ends with the migration, or two minutes after the process that migrates has died."),
+    }
+    return Item("read_only", name, State.WARN, facts, remedy[found.cause])
 
 
 def _storage(known: _Known) -> Item:
@@ -234,6 +250,9 @@ def _jobs(known: _Known) -> Item:
     ]
     if waiting.jobs_late:
         facts.append(_("Due for more than a minute: %(count)s.", count=_count(waiting.jobs_late)))
+        if waiting.read_only is not None:
+            remedy = _("They go on by themselves as soon as everything can be changed again.")
+            return Item("jobs", _("Jobs"), State.WARN, facts, remedy)
         if not waiting.jobs_running:
             return Item("jobs", _("Jobs"), State.BAD, facts, _why_late(known))
     if waiting.jobs_failed_lately:

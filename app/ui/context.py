@@ -13,9 +13,10 @@ from flask import Flask, request, url_for
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 
-from app.access.actor import Actor
+from app.access.actor import Actor, is_read_only
 from app.access.gate import actor_or_none, has_panels
 from app.access.grants import Action, Subject
+from app.changes.read_only import Cause
 from app.core.problems import Sentence
 from app.reading import cache
 from app.ui import labels
@@ -89,7 +90,23 @@ def _common(app: Flask) -> dict[str, Any]:
     if who is None:
         return {"viewer": None, "navigation": []}
     viewer = Viewer(who.name, who.email, who.employee_number, has_panels(who))
-    return {"viewer": viewer, "navigation": _navigation(app, who), "cache_trouble": _cache_trouble(who)}
+    return {
+        "viewer": viewer,
+        "navigation": _navigation(app, who),
+        "cache_trouble": _cache_trouble(who),
+        "read_only": _read_only(),
+    }
+
+
+def _read_only() -> tuple[Sentence, str | None] | None:
+    """Return what everybody is told while nothing can be changed, and why; it came with who is asking."""
+    found = is_read_only()
+    if found is None:
+        return None
+    if found.cause is Cause.MIGRATION:
+        return _l("Rollcall is being updated: until that is done, you can look at everything and change nothing."), None
+    words = _l("Rollcall is read-only for the moment: you can look at everything and change nothing.")
+    return words, found.reason
 
 
 def _cache_trouble(who: Actor) -> Sentence | None:

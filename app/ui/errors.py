@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, current_app, flash, g, redirect, request, url_for
+from flask import Flask, Response, current_app, flash, g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
+from app.changes.read_only import ReadOnly, ReadOnlyState
 from app.core import problems
 from app.core.database.diagnosis import Fault, diagnose, fault
 from app.core.problems import Sentence
@@ -50,25 +51,31 @@ STATUS: dict[type[problems.Problem], int] = {
 }
 
 
+HOLDS_A_FORM = {200, 422}
+"""The statuses of pages that show a form again, with what is wrong on top."""
+
+
 def init_errors(app: Flask) -> None:
     """Answer every error of `app` with a page."""
+    app.after_request(_say_when_to_try_again)
     for code in default_exceptions:
         app.register_error_handler(code, _http)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(problems.Problem, _problem)
     app.register_error_handler(problems.HeldBack, _held_back)
+    app.register_error_handler(ReadOnly, _read_only)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(PoolTimeout, _full)
     app.register_error_handler(Exception, _unforeseen)
 
 
-def error_page(status: int, sentence: Sentence | None = None) -> tuple[str, int]:
+def error_page(status: int, sentence: Sentence | None = None, title: Sentence | None = None) -> tuple[str, int]:
     """Return the page for a status; it needs neither the database nor who is signed in."""
-    title, words = WORDS.get(status, WORDS[500 if status >= 500 else 400])
+    usual, words = WORDS.get(status, WORDS[500 if status >= 500 else 400])
     # Not by `render_template`: that asks for every page who is signed in, and the database may be what failed.
     page = current_app.jinja_env.get_template("errors/error.html").render(
         status=status,
-        title=title,
+        title=title or usual,
         sentence=sentence or words,
         request_id=g.get("request_id", ""),
         home_url="/",
@@ -108,6 +115,20 @@ def _held_back(held: problems.HeldBack) -> Any:
     """Lead to where it waits, from whatever page it was asked for: what was typed waits there, too."""
     flash(_("Nothing was changed yet: this waits for a second administrator."), "info")
     return redirect(url_for("approvals.details_view", id=held.approval_id), 303)
+
+
+def _read_only(problem: ReadOnly) -> Any:
+    """Say so of what was no form; one with something typed in it is shown again by its own page."""
+    return error_page(503, str(problem), _l("Nothing can be changed at the moment"))
+
+
+def _say_when_to_try_again(response: Response) -> Response:
+    """Tell programs what the page tells people, where a change was refused because there are none at the moment."""
+    refused: ReadOnlyState | None = g.pop("refused_as_read_only", None)
+    if refused is not None and (response.status_code in HOLDS_A_FORM or response.status_code == 503):
+        response.status_code = 503
+        response.headers["Retry-After"] = str(refused.retry_after)
+    return response
 
 
 def _database(error: DBAPIError) -> Any:

@@ -20,6 +20,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import DateInput, EmailInput, NumberInput, TelInput
 
 from app.access import gate
+from app.changes.read_only import ReadOnly
 from app.core.problems import Conflict, Invalid
 from app.core.text import UNSTORABLE, key
 from app.core.values import row_id
@@ -33,8 +34,12 @@ CARRIED = frozenset({"csrf_token", "version", "was"})
 class Form(FlaskForm):
     """A form with a CSRF token; the errors of actions are put at its fields."""
 
+    is_refused = False
+    """Whether nothing is wrong with what was typed, but nothing may be changed at the moment."""
+
     def add_errors(self, invalid: Invalid) -> None:
         """Show an action's errors at the fields they are about, or on top where there is no such field."""
+        self.is_refused = isinstance(invalid, ReadOnly)
         for name, sentences in invalid.errors.items():
             words = [str(sentence) for sentence in sentences]
             if name in self:

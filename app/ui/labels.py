@@ -189,6 +189,8 @@ ACTIONS: dict[str, Sentence] = {
     "withdraw_approval": _l("Request withdrawn"),
     "expire_approvals": _l("Requests expired"),
     "switch_four_eyes": _l("Four eyes switched on or off"),
+    "switch_read_only": _l("Read-only switched on or off"),
+    "note_deployment": _l("Deployment"),
     "clear_cache": _l("Query cache cleared"),
 }
 """What each action did, for the journal; "opening" is what was there before it, "import" a staff list as a whole."""

@@ -157,4 +157,4 @@ def test_parts_lead_to_where_more_is_told(app: Flask, sample: Sample, administra
 
 
 def test_page_takes_few_statements(administrator: Browser) -> None:
-    assert statements(administrator.get(PAGE)) <= 8
+    assert statements(administrator.get(PAGE)) <= 11

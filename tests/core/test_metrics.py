@@ -12,6 +12,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from app.changes.approvals import Verdict
+from app.changes.read_only import ROW, ReadOnlyMode
 from app.core import signs
 from app.core.jobs.job import State
 from app.core.metrics import GAUGES, OF_CACHE, count_failed_sign_in
@@ -110,6 +111,7 @@ QUIET = {
     'rollcall_jobs{state="failed"}': 0,
     "rollcall_approvals_waiting": 0,
     "rollcall_workers": 0,
+    "rollcall_read_only": 0,
 }
 
 
@@ -122,6 +124,13 @@ def let_wait(at: datetime) -> None:
     for position in (1, 2):
         add_segment(at, position)
         wait_for_archive(position, at)
+
+
+def add_hold(until: datetime) -> None:
+    """Let nothing be changed until then, as a migration does."""
+    db.session.rollback()
+    db.session.get_one(ReadOnlyMode, ROW).held_until = until
+    db.session.commit()
 
 
 @pytest.mark.usefixtures("journal")
@@ -146,6 +155,7 @@ def test_what_waits_is_read_at_each_scrape_in_two_statements(context: Flask, clo
         'rollcall_jobs{state="failed"}': 1,
         "rollcall_approvals_waiting": 1,
         "rollcall_workers": 1,
+        "rollcall_read_only": 0,
         "rollcall_storage_up": 1,
         "rollcall_mail_up": 0,
     }
@@ -155,9 +165,10 @@ def test_what_waits_is_read_at_each_scrape_in_two_statements(context: Flask, clo
     signs.note(Kind.STORAGE, "archive", False, "Away.")
     signs.note(Kind.MAIL, "server", True)
     clock.move(minutes=4)
-    db.session.rollback()
+    add_hold(clock.now() + timedelta(minutes=1))
     found = gauges(context)
     assert [found[name] for name in ("rollcall_storage_up", "rollcall_mail_up", "rollcall_workers")] == [0, 1, 0]
+    assert found["rollcall_read_only"] == 1
 
 
 @pytest.mark.parametrize("kind", ["mysql", "postgresql"])

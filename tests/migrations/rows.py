@@ -97,6 +97,32 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "switches": {"name": "four_eyes", "is_on": False, "at": MOMENT},
     "signs": {"kind": "worker", "name": "a:1", "is_good": True, "at": MOMENT, "since": MOMENT},
+    "servers": {
+        "host": "app1",
+        "part": "serve",
+        "version": "1.0",
+        "commit_hash": "c" * 40,
+        "tag": "2026-11-21",
+        "digest": f"sha256:{'d' * 64}",
+        "run": "https://ci.example/run/7",
+        "knows": 7,
+        "is_draining": False,
+        "since": MOMENT,
+        "at": MOMENT,
+        "process": "e" * 32,
+    },
+    "deployments": {
+        "id": 100,
+        "at": MOMENT,
+        "result": "done",
+        "tag": "2026-11-21",
+        "commit_hash": "c" * 40,
+        "digest": "",
+        "run": "",
+        "servers": "app1, app2",
+        "change_set_id": 100,
+    },
+    "read_only": {},
     "cache_versions": {"name": "employees", "high": 1, "low": 2, "change_set_id": 100},
     "cache_uses": {
         "name": "home.by_status",
@@ -182,6 +208,7 @@ def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-GOING = {"jobs", "job_leases", "approvals", "switches", "signs", "cache_versions", "cache_uses"}
-"""What goes with its table when a migration is taken back: work that is under way, and no record of anything."""
+GOING = {"jobs", "job_leases", "approvals", "switches", "signs", "cache_versions", "cache_uses", "servers"}
+GOING |= {"deployments"}
+"""What goes with its table when a migration is taken back: what is under way, and no record of people."""
 LEFT_OUT = {("schema_state", "applied_at"), ("access_roles", "id"), ("grants", "id"), ("grants", "access_role_id")}

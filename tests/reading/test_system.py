@@ -33,6 +33,7 @@ from tests.asking import asked
 from tests.cache_uses import use
 from tests.clock import Clock
 from tests.sample import Sample
+from tests.servers import server
 from tests.services.process import free_port
 from tests.waiting import add, add_approval, add_job, add_segment, item, journal, wait_for_archive
 from tests.writing import KNOWINGLY, commit
@@ -46,7 +47,7 @@ def test_everything_is_there_and_what_is_bad_comes_first() -> None:
     found = system.report(operator())
     assert len({one.key for one in found}) == len(found)
     expected = {"database", "storage", "archive", "seals", "mail", "workers", "jobs", "four_eyes"}
-    expected |= {"cache", "disk", "versions"}
+    expected |= {"cache", "disk", "versions", "servers", "read_only"}
     assert {one.key for one in found} == expected | ({"clock"} - ({"clock"} if is_sqlite() else set()))
     order = [list(State).index(one.state) for one in found]
     assert order == sorted(order)
@@ -84,9 +85,10 @@ def test_it_takes_few_statements_however_much_there_is() -> None:
         wait_for_archive(position, now() - HOUR)
         signs.note(Kind.WORKER, f"one:{position}", True, VERSION)
         add_job(JobState.WAITING, ago=HOUR)
+        add(server(f"app{position}"))
     with asked() as many:
         system.report(operator())
-    assert len(many) == len(few) <= 8
+    assert len(many) == len(few) <= 9
 
 
 def test_database_is_named_with_its_version() -> None:

@@ -189,6 +189,7 @@ jobs.retry_view          POST /admin/jobs/retry/?id=0                        302
 
 system.index_view        GET  /admin/system/                                 302   403     403     200 403           200
 system.check_view        POST /admin/system/check/                           302   403     403     403 403           404
+system.read_only_view    POST /admin/system/read-only/                       302   403     403     403 403           422
 
 cache.index_view         GET  /admin/cache/                                  302   403     403     200 403           200
 cache.clear_view         POST /admin/cache/clear/                            302   403     403     403 403           303
@@ -211,6 +212,7 @@ POSTED: dict[str, dict[str, Any]] = {
     "users.edit_view": {"version": 0, "email": "else@sample.example", "is_active": "y"},
     "users.delete_view": {"version": 0},
     "system.check_view": {"what": "nothing"},
+    "system.read_only_view": {"is_on": "1"},
     "cache.clear_view": {"name": "nothing"},
 }
 

@@ -24,6 +24,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.actions.archive import objects, replaying
 from app.actions.archive.objects import Built
+from app.changes import read_only
 from app.changes.archived import AGAIN
 from app.changes.seals import TOKEN_LENGTH, Unarchived, new_token
 from app.changes.transaction import write
@@ -118,7 +119,7 @@ def do_archive(app: Flask, stopping: threading.Event, *, is_once: bool = False) 
         try:
             if health.failures:
                 storage().check()  # rather than to claim, and to give back, all the time that it is away
-            if time.monotonic() - replayed_at >= REPLAYED_EVERY_SECONDS:
+            if time.monotonic() - replayed_at >= REPLAYED_EVERY_SECONDS and read_only.state() is None:
                 replaying.replay(settled, most=MOST_REPLAYED)
                 replayed_at = time.monotonic()
                 health.works()

@@ -16,6 +16,7 @@ from app.actions.four_eyes.rules import Rule
 from app.actions.notices import Notice, notify_each
 from app.changes.approvals import Approval, Verdict
 from app.changes.journal import REASON_LENGTH, Origin, record
+from app.changes.read_only import refuse_change
 from app.changes.transaction import write
 from app.core.clock import now
 from app.core.problems import HeldBack, Invalid
@@ -64,6 +65,7 @@ def _waiting(origin: Origin, arguments: Mapping[str, Any], held: Held) -> int | 
 
 def _ask(origin: Origin, arguments: Mapping[str, Any], held: Held) -> int:
     assert origin.actor_id is not None
+    refuse_change()
     at = now()
     approval = Approval(
         action=origin.action,

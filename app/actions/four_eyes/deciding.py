@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from app.access.actor import Actor, by_user, refreshed
+from app.access.actor import Actor, by_user, refreshed, refreshed_for_change
 from app.access.grants import Action, Subject
 from app.actions import work
 from app.actions.constraints import as_problem
@@ -20,6 +20,7 @@ from app.actions.registry import ACTIONS, Named, Outcome, Source, action, finish
 from app.changes import emptying
 from app.changes.approvals import Approval, Verdict
 from app.changes.journal import REASON_LENGTH, Origin, record
+from app.changes.read_only import refuse_change
 from app.changes.transaction import write
 from app.core.clock import now
 from app.core.jobs import queue
@@ -126,7 +127,7 @@ def expire(actor: Actor) -> None:
 def _approve(actor: Actor, approval_id: int, told: Origin) -> tuple[str, Outcome | int]:
     """Do it and settle it in one transaction; return the name of the action, and what it gave."""
     approval = _locked(approval_id)
-    fresh = refreshed(actor)
+    fresh = refreshed_for_change(actor)
     _refuse_decided(approval)
     _check_approver(fresh, approval)
     done: Outcome | int
@@ -146,6 +147,7 @@ def _approve(actor: Actor, approval_id: int, told: Origin) -> tuple[str, Outcome
 
 def _give_up(approval_id: int, told: Origin, why: str) -> None:
     """End what was approved, but is not what it was any more; somebody else may have decided in between."""
+    refuse_change()
     approval = _locked(approval_id)
     if approval.verdict is Verdict.WAITING:
         _settle(approval, Verdict.OUTDATED, told.actor_id, why)

@@ -14,6 +14,7 @@ from app.actions.imports.managers import Link, Unresolved
 from app.actions.imports.plan import Plan, is_leaving
 from app.actions.imports.writing import plain
 from app.actions.registry import Source, run
+from app.changes.read_only import ReadOnly
 from app.core.chunks import chunks
 from app.core.problems import Invalid, Problem
 from app.people.rules import DEEPEST
@@ -164,6 +165,8 @@ def _write(whole: Whole, name: str, rows: list[Row]) -> tuple[Mapping[int, tuple
         some = attempts.pop()
         try:
             written |= whole.run(name, rows=some)
+        except ReadOnly:  # no fault of any row
+            raise
         except Invalid as invalid:
             broken = {
                 int(row): [str(words) for words in found] for row, found in invalid.errors.items() if row.isdigit()

@@ -48,14 +48,31 @@ def work(
     *,
     is_once: bool = False,
     lane: Lane = ALL_JOBS,
+    is_paused: Callable[[], bool] = lambda: False,
 ) -> None:
     """Do jobs until `stopping` is set, or with `is_once` until nothing is due; then a database in trouble raises.
 
     An idle worker reads one row a second, writes nothing and leaves no transaction open. One whose code is too old for
-    the tables, or too new, takes no job.
+    the tables, or too new, takes no job; nor does any while `is_paused` says so, which is no trouble.
     """
     seen: dict[str, str] = {}
-    repeat(app, lambda: _turn(app, do, write, wanted, seen, stopping, lane), stopping, is_once=is_once)
+    pause = _Pause(is_paused)
+    repeat(app, lambda: _turn(app, do, write, wanted, seen, stopping, lane, pause), stopping, is_once=is_once)
+
+
+class _Pause:
+    """Asks whether jobs have to wait, and tells when they begin to and when they go on."""
+
+    def __init__(self, is_paused: Callable[[], bool]) -> None:
+        self._is_paused = is_paused
+        self._was_paused = False
+
+    def is_now(self) -> bool:
+        is_paused = self._is_paused()
+        if is_paused != self._was_paused:
+            log.info("jobs wait: nothing may be changed at the moment" if is_paused else "jobs go on")
+        self._was_paused = is_paused
+        return is_paused
 
 
 def repeat(app: Flask, turn: Callable[[], bool], stopping: threading.Event, *, is_once: bool = False) -> None:
@@ -94,14 +111,17 @@ def _turn(
     seen: dict[str, str],
     stopping: threading.Event,
     lane: Lane,
+    pause: _Pause,
 ) -> bool:
     """Do one job, if there is one; return whether there was."""
     schedules.add_begun(wanted, seen, write)
     while found := queue.due(now(), lane):
-        is_ours = schema.is_usable()
+        is_ours, is_paused = schema.is_usable(), pause.is_now()
         end_transaction()
         if not is_ours:
             raise Outdated()
+        if is_paused:
+            return False
         held = write(partial(queue.claim, found, now(), lane.patience))
         if held is not None:
             g.request_id = f"job-{held.id}"  # on every line of the log, and in the journal
