@@ -66,7 +66,7 @@ def test_no_path_of_one_machine_and_no_registry_is_committed() -> None:
 
 
 def test_requirements_are_pinned_with_hashes() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-deploy.txt"):
         text = (ROOT / name).read_text()
         for block in re.findall(r"^[a-z][^\n]*(?:\n[ \t]+[^\n]*)*", text, flags=re.M):
             assert "==" in block, f"{name}: not pinned: {block.splitlines()[0]}"

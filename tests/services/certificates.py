@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that only those trust who are told to."""
+"""A certificate for an address, which only those trust who are told to."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cryptography.x509.oid import NameOID
 from app.core.clock import now
 
 
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate and its key, readable for servers that run as others, and return their paths."""
+def write_certificate(folder: Path, host: str = "127.0.0.1") -> tuple[Path, Path]:
+    """Write a certificate of the address `host` and its key, which servers that run as others may read; return both."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -26,7 +26,7 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now() - timedelta(hours=1))
-        .not_valid_after(now() + timedelta(hours=1))
+        .not_valid_after(now() + timedelta(days=1))
         .add_extension(address, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

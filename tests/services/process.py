@@ -108,14 +108,14 @@ def stop(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
 
 def signal_all(process: subprocess.Popen[bytes], what: signal.Signals) -> None:
     """Send a signal to a server and all processes below it (PostgreSQL has one for each connection)."""
-    for pid in [process.pid, *_descendants(process.pid)]:
+    for pid in [process.pid, *descendants(process.pid)]:
         try:
             os.kill(pid, what)
         except ProcessLookupError:
             continue
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Return the processes below one; none on systems without /proc."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -1,0 +1,145 @@
+"""From bare servers to served pages, on to the next version under load, and back from each thing that can go wrong."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable
+
+from tests.deploy.lab.lab import APPS, Lab
+from tests.deploy.lab.load import Load, Mark
+from tests.deploy.lab.workspace import expands, fails_to_migrate, has_a_red_test, never_is_ready
+
+ROLLBACK_SECONDS = 60
+Done = subprocess.CompletedProcess[str]
+Figure = Callable[[str], None]
+
+
+def changed(done: Done) -> dict[str, int]:
+    """Return how many tasks changed something on each host, as Ansible's recap tells."""
+    found = re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", done.stdout, flags=re.M)
+    return {host: int(count) for host, count in found}
+
+
+def good(done: Done) -> Done:
+    """Return what ended well; AssertionError with its last words otherwise."""
+    assert done.returncode == 0, f"{done.stdout[-6000:]}{done.stderr[-3000:]}"
+    return done
+
+
+def bad(done: Done) -> Done:
+    """Return what failed, as it should."""
+    assert done.returncode != 0, f"it went well: {done.stdout[-6000:]}"
+    return done
+
+
+def all_was_well(since: Mark, load: Load, figure: Figure, seconds: float) -> None:
+    """Look that no request failed and no edit was lost meanwhile, and note what was carried."""
+    assert not since.failures(), since.failures()
+    assert since.answered() > seconds, f"only {since.answered()} requests in {seconds:.0f} s are no load"
+    assert not load.lost_edits()
+    figure(
+        f"{seconds:.0f} s, {since.answered()} requests answered, none failed, the slowest took {since.slowest():.1f} s"
+    )
+
+
+def test_what_is_set_up_already_is_not_set_up_again(provisioned: Lab) -> None:
+    counts = changed(again := good(provisioned.workspace.make("provision")))
+    assert set(counts) >= set(provisioned.servers)
+    assert not any(counts.values()), again.stdout[-8000:]
+
+
+def test_main_goes_to_all_servers_through_the_pipeline(serving: Lab) -> None:
+    assert serving.running() == dict.fromkeys(APPS, serving.versions["v1"])
+
+
+def test_second_deployment_of_the_same_image_changes_nothing(serving: Lab) -> None:
+    counts = changed(again := good(serving.workspace.make("deploy", TAG=serving.versions["v1"])))
+    assert set(counts) >= set(APPS)
+    assert not any(counts.values()), again.stdout[-8000:]
+
+
+def test_release_with_a_migration_fails_no_request(serving: Lab, load: Load, figure: Figure) -> None:
+    workspace = serving.workspace
+    workspace.change("The second version, with a migration", expands)
+    workspace.git("tag", "v2.0.0")
+    began, since = time.monotonic(), load.mark()
+    assert (done := serving.pipeline(tag="v2.0.0", answer="approve")).code == 0, done.output[-8000:]
+    assert serving.running() == dict.fromkeys(APPS, "v2.0.0")
+    all_was_well(since, load, figure, time.monotonic() - began)
+    assert "floor" in serving.database("SHOW COLUMNS FROM departments LIKE 'floor'")
+
+
+def test_release_that_nobody_approves_goes_nowhere(serving: Lab) -> None:
+    serving.workspace.git("tag", "v2.0.1")
+    done = serving.pipeline(tag="v2.0.1", answer="abort")
+    assert done.result == "ABORTED"
+    assert serving.running() == dict.fromkeys(APPS, "v2.0.0")
+
+
+def test_red_test_stops_the_pipeline_before_an_image_is_built(serving: Lab) -> None:
+    workspace = serving.workspace
+    workspace.git("checkout", "--quiet", "-b", "red")
+    workspace.change("A test that fails", has_a_red_test)
+    workspace.git("checkout", "--quiet", "main")
+    done = serving.pipeline(branch="red", ARGS="tests/test_red.py")
+    assert done.code == 1
+    assert done.stage("Test") == "FAILURE"
+    assert done.commands()[-1] == "make notify"
+    assert not [command for command in done.commands() if "image" in command]
+
+
+def test_version_that_never_is_ready_is_taken_back(serving: Lab, load: Load, figure: Figure) -> None:
+    tag = serving.workspace.change("A version that does not come up", never_is_ready)
+    began, since = time.monotonic(), load.mark()
+    done = serving.pipeline(branch="main")
+    assert done.stage("Deploy to staging") == "FAILURE"
+    assert serving.running() == dict.fromkeys(APPS, "v2.0.0")
+    all_was_well(since, load, figure, time.monotonic() - began)
+    assert tag in done.output
+    serving.workspace.git("revert", "--no-edit", "HEAD")
+
+
+def test_migration_that_fails_replaces_nothing(serving: Lab, load: Load, figure: Figure) -> None:
+    tag = serving.workspace.change("A version whose migration fails", fails_to_migrate)
+    serving.build_and_push(tag)
+    began, since = time.monotonic(), load.mark()
+    bad(serving.workspace.make("deploy", TAG=tag))
+    assert serving.running() == dict.fromkeys(APPS, "v2.0.0")
+    all_was_well(since, load, figure, time.monotonic() - began)
+    serving.workspace.git("revert", "--no-edit", "HEAD")
+
+
+def test_registry_that_dies_replaces_nothing(serving: Lab, load: Load, figure: Figure) -> None:
+    tag = serving.versions["v5"] = serving.workspace.change("A good version")
+    serving.build_and_push(tag)
+    serving.agent.stop_registry()
+    began, since = time.monotonic(), load.mark()
+    bad(serving.workspace.make("deploy", TAG=tag))
+    assert serving.running() == dict.fromkeys(APPS, "v2.0.0")
+    all_was_well(since, load, figure, time.monotonic() - began)
+    serving.agent.start_registry()
+
+
+def test_rollback_takes_under_a_minute_and_leaves_the_schema(serving: Lab, load: Load, figure: Figure) -> None:
+    began, since = time.monotonic(), load.mark()
+    good(serving.workspace.make("rollback", TO=serving.versions["v1"]))
+    seconds = time.monotonic() - began
+    assert serving.running() == dict.fromkeys(APPS, serving.versions["v1"])
+    assert seconds < ROLLBACK_SECONDS
+    assert "floor" in serving.database("SHOW COLUMNS FROM departments LIKE 'floor'")
+    all_was_well(since, load, figure, seconds)
+
+
+def test_server_that_hangs_is_left_drained_and_the_others_go_back(serving: Lab, load: Load, figure: Figure) -> None:
+    since = load.mark()
+    with serving.freezing("app2", when=lambda: serving.running_on("app1") == serving.versions["v5"]):
+        done = bad(serving.workspace.make("deploy", TAG=serving.versions["v5"]))
+        assert re.search(r"app2 .*(hang|drained)", done.stdout), done.stdout[-3000:]
+        assert {name: serving.running_on(name) for name in ("app1", "app3")} == {
+            "app1": serving.versions["v1"],
+            "app3": serving.versions["v1"],
+        }
+    assert not load.lost_edits()
+    figure(f"{len(since.failures())} requests failed, the last {since.trouble_seconds():.0f} s after the start")

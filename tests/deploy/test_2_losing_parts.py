@@ -1,0 +1,85 @@
+"""What people notice when a part of the cluster is lost: failures within the time of the health checks only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.deploy.conftest import until
+from tests.deploy.lab import network
+from tests.deploy.lab.inventory import VIRTUAL
+from tests.deploy.lab.lab import Lab
+from tests.deploy.lab.load import Load
+
+Figure = Callable[[str], None]
+HEALTH_SECONDS = 6.0
+"""Two checks a second apart, each given a second, and what was under way to the part that is gone."""
+TAKEOVER_SECONDS = 6.0
+"""Three advertisements of a second that did not come, and a connection that has to be made anew."""
+WATCHED_SECONDS = 15
+
+
+def measured(load: Load, figure: Figure, lose: Callable[[], None], allowed: float) -> None:
+    """Lose a part, watch for a while, and look that what failed did so within the time allowed."""
+    time.sleep(2)
+    since = load.mark()
+    lose()
+    time.sleep(WATCHED_SECONDS)
+    failed = since.failures()
+    figure(
+        f"{len(failed)} requests failed, the last {since.trouble_seconds():.1f} s after;"
+        f" {since.answered()} were answered, the slowest in {since.slowest():.1f} s"
+    )
+    assert since.trouble_seconds() <= allowed, failed
+    assert since.answered() > WATCHED_SECONDS
+    assert not load.lost_edits()
+
+
+def test_app_server_loses_its_power(serving: Lab, load: Load, figure: Figure) -> None:
+    server = serving.servers["app3"]
+
+    def lose() -> None:
+        network.pull_cable(server)  # else the kernel would say goodbye for the processes
+        server.stop()
+
+    measured(load, figure, lose, HEALTH_SECONDS)
+    server.start()
+    network.plug_in(server)
+    server.run("service", "docker", "start")
+    until(lambda: serving.is_up("app3"), 60, "app3 serves again by itself once its engine runs")
+
+
+def test_redis_master_is_killed(serving: Lab, load: Load, figure: Figure) -> None:
+    master = serving.redis_master()
+    measured(load, figure, lambda: _kill(serving, master, "redis-server"), 0.0)
+    until(lambda: serving.redis_master() != master, 30, "a replica becomes master")
+    serving.servers[master].run("service", "redis-server", "start")
+
+
+def test_load_balancer_with_the_address_loses_its_power(serving: Lab, load: Load, figure: Figure) -> None:
+    holder = next(name for name in ("lb1", "lb2") if f" {VIRTUAL}/" in serving.servers[name].run("ip", "address"))
+    server = serving.servers[holder]
+
+    def lose() -> None:
+        network.pull_cable(server)
+        server.stop()
+
+    measured(load, figure, lose, TAKEOVER_SECONDS)
+    server.start()
+    network.plug_in(server)
+    for service in ("haproxy", "keepalived"):
+        server.run("service", service, "start")
+    since = load.mark()
+    time.sleep(WATCHED_SECONDS)
+    assert since.trouble_seconds() <= TAKEOVER_SECONDS, since.failures()
+
+
+@pytest.mark.parametrize("name", ["app1", "app2", "app3"])
+def test_everything_is_back(serving: Lab, name: str) -> None:
+    until(lambda: serving.is_up(name), 30, f"{name} serves")
+
+
+def _kill(serving: Lab, name: str, program: str) -> None:
+    serving.servers[name].run("pkill", "-KILL", "-x", program)
