@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 
 from flask import Flask, current_app
@@ -21,6 +20,7 @@ from app.actions.registry import action
 from app.changes.journal import REASON_LENGTH
 from app.changes.read_only import FOR_GOOD, ROW, ReadOnlyMode
 from app.changes.transaction import write
+from app.core.beating import beating
 from app.core.clock import now
 from app.core.problems import Busy, Invalid, Problem
 from app.extensions import db
@@ -67,16 +67,13 @@ def read_only_while(reason: str) -> Iterator[None]:
         yield
         return
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    holder, ended = secrets.token_hex(16), threading.Event()
+    holder = secrets.token_hex(16)
     _patiently(lambda: _hold(holder, reason))
     log.info("nothing may be changed until this is done", extra={"reason": reason})
-    thread = threading.Thread(target=_renew, args=(app, holder, ended), name="read-only", daemon=True)
-    thread.start()
     try:
-        yield
+        with beating(app, "read-only", RENEWED_EVERY_SECONDS, lambda: write(lambda: _renew(holder))):
+            yield
     finally:
-        ended.set()
-        thread.join()
         _release(holder)
 
 
@@ -109,17 +106,11 @@ def _patiently(work: Callable[[], None]) -> None:
                 raise
 
 
-def _renew(app: Flask, holder: str, ended: threading.Event) -> None:
-    """Say now and then that it is still held; what is missed is no harm, as long as some of it gets through."""
-
-    def again() -> None:
-        mode = locked()
-        if mode.holder == holder:
-            mode.held_until = now() + HELD
-
-    while not ended.wait(RENEWED_EVERY_SECONDS):
-        with app.app_context(), suppress(Problem, SQLAlchemyError):
-            write(again)
+def _renew(holder: str) -> None:
+    """Say that it is still held; what is missed is no harm, as long as some of it gets through."""
+    mode = locked()
+    if mode.holder == holder:
+        mode.held_until = now() + HELD
 
 
 def _release(holder: str) -> None:

@@ -53,7 +53,7 @@ def test_app_server_loses_its_power(serving: Lab, load: Load, figure: Figure) ->
 
 def test_redis_master_is_killed(serving: Lab, load: Load, figure: Figure) -> None:
     master = serving.redis_master()
-    measured(load, figure, lambda: _kill(serving, master, "redis-server"), 0.0)
+    measured(load, figure, lambda: serving.servers[master].run("pkill", "-KILL", "-x", "redis-server"), 0.0)
     until(lambda: serving.redis_master() != master, 30, "a replica becomes master")
     serving.servers[master].run("service", "redis-server", "start")
 
@@ -79,7 +79,3 @@ def test_load_balancer_with_the_address_loses_its_power(serving: Lab, load: Load
 @pytest.mark.parametrize("name", ["app1", "app2", "app3"])
 def test_everything_is_back(serving: Lab, name: str) -> None:
     until(lambda: serving.is_up(name), 30, f"{name} serves")
-
-
-def _kill(serving: Lab, name: str, program: str) -> None:
-    serving.servers[name].run("pkill", "-KILL", "-x", program)

@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -27,6 +26,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.services.certificates import write_certificate
+from tests.services.process import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -108,7 +108,7 @@ class Installation:
     def __init__(self, folder: Path, docker: Docker, image: str) -> None:
         self.folder, self.docker = folder, docker
         self.name = f"rollcall-{secrets.token_hex(3)}"
-        self.plain, self.tls = _free_port(), _free_port()
+        self.plain, self.tls = free_port(), free_port()
         name, _, tag = image.rpartition(":")
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")},
@@ -170,12 +170,6 @@ class Installation:
 
 STOOD_IN = {"DATABASE": "mariadb", "REDIS": "redis", "NGINX": "nginx"}
 RUNNING = ("nginx", "app", "worker", "database", "redis")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 from flask_babel import lazy_gettext as _l
 
+from app.core.folders import make_folder, sync_folder
 from app.core.problems import Problem, Sentence
 
 FORMAT = 1
@@ -115,7 +116,7 @@ def writing(path: Path) -> Iterator[Writer]:
         raise Unwritable(_l("%(path)s is there already: choose another name.", path=path))
     unfinished = path.with_name(f"{path.name}{UNFINISHED}")
     with _told(path):
-        _make(path.parent)
+        make_folder(os.path.abspath(path.parent))
         clear_unfinished(path.parent)
         handle = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -129,7 +130,7 @@ def writing(path: Path) -> Iterator[Writer]:
             file.flush()
             os.fsync(file.fileno())
             os.rename(unfinished, path)
-            _sync(path.parent)
+            sync_folder(str(path.parent))
     finally:
         with suppress(OSError):
             unfinished.unlink()  # when it went well, it is gone
@@ -262,19 +263,3 @@ def _told(path: Path) -> Iterator[None]:
             reason = error.strerror or str(error)
             words = _l("%(path)s can’t be written (%(reason)s).", path=path, reason=reason)
         raise Unwritable(words) from error
-
-
-def _make(folder: Path) -> None:
-    """Make a folder and those above it, for the owner only."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Wait until the disk has the new name."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from flask import Flask, g
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.beating import beating
 from app.core.clock import now
 from app.core.database import schema
 from app.core.database.diagnosis import Fault, diagnose, fault
@@ -163,24 +164,13 @@ def _give_back(held: Held, error: Exception, write: Write) -> None:
         )
 
 
-@contextmanager
-def _heartbeat(app: Flask, held: Held, write: Write) -> Iterator[None]:
-    """Renew the lease while the block runs, on a connection of its own."""
-    ended = threading.Event()
+def _heartbeat(app: Flask, held: Held, write: Write) -> AbstractContextManager[None]:
+    """Renew the lease while the block runs, on a connection of its own.
 
-    def beat() -> None:
-        while not ended.wait(HEARTBEAT_SECONDS):
-            # A beat that is missed is no harm; without any, another worker takes over, and `advance` stops this one.
-            with app.app_context(), suppress(Problem, SQLAlchemyError):
-                write(lambda: queue.renew(held, now()))
-
-    thread = threading.Thread(target=beat, name=f"heartbeat of job {held.id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    Without any beat another worker takes over, and `advance` stops this one.
+    """
+    name = f"heartbeat of job {held.id}"
+    return beating(app, name, HEARTBEAT_SECONDS, lambda: write(lambda: queue.renew(held, now())))
 
 
 def _tell(app: Flask, error: Exception) -> None:

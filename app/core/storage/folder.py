@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, unquote_to_bytes
 
 from flask_babel import lazy_gettext as _l
 
+from app.core.folders import make_folder, sync_folder
 from app.core.problems import Sentence
 from app.core.storage.store import CHUNK, Missing, Reader, StorageAway, StorageRefused, is_name, prove, require_name
 
@@ -76,7 +77,7 @@ class Folder:
         path = self._path(name)
         with self._told(), suppress(*NOTHING_THERE):
             os.unlink(path)
-            _sync(os.path.dirname(path))
+            sync_folder(os.path.dirname(path))
 
     def check(self) -> None:
         """Write, read and remove a small file."""
@@ -89,7 +90,7 @@ class Folder:
     def _unfinished(self) -> bytes:
         """Return a path for a file that is being written; what crashed writers left a day ago goes."""
         folder = os.path.join(self._root, UNFINISHED)
-        _make(folder)
+        make_folder(folder)
         with os.scandir(folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
@@ -101,9 +102,9 @@ class Folder:
         folder = os.path.dirname(path)
         try:
             with self._told():
-                _make(folder)
+                make_folder(folder)
                 os.replace(unfinished, path)
-                _sync(folder)
+                sync_folder(folder)
         except StorageAway as problem:
             if isinstance(problem.__cause__, (FileExistsError, NotADirectoryError, IsADirectoryError)):
                 taken: Sentence = _l("%(where)s holds something else where a file is to go.", where=self.where)
@@ -158,29 +159,6 @@ def _write(handle: int, part: bytes) -> None:
     rest = memoryview(part)
     while rest:
         rest = rest[os.write(handle, rest) :]
-
-
-def _make(folder: bytes) -> None:
-    """Make a folder and those above it, for the owner only, so that they are still there after a power cut."""
-    if os.path.isdir(folder):
-        return
-    above = os.path.dirname(folder)
-    _make(above)
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(folder):  # else somebody else was faster
-            raise
-    _sync(above)
-
-
-def _sync(folder: bytes) -> None:
-    """Wait until the disk has what was last made, renamed or removed in a folder."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _entries(folder: bytes) -> list[bytes]:

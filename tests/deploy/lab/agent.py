@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.deploy.lab.ground import LabError, run
@@ -100,10 +101,9 @@ class Agent:
         for name in list(self.processes)[::-1]:
             stop(self.processes.pop(name), signal.SIGTERM)
 
-    def _start(self, name: str, command: list[str], answers: object, folder: str = "") -> None:
+    def _start(self, name: str, command: list[str], answers: Callable[[], object], folder: str = "") -> None:
         place = self.folder / (folder or name)
         place.mkdir(parents=True, exist_ok=True)
-        assert callable(answers)
         self.processes[name] = start(command, None, place, answers)
 
     def _ask_store(self) -> None:

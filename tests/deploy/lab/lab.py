@@ -120,25 +120,10 @@ class Lab:
         words = ["--branch", branch] if branch else ["--tag", tag]
         for name, value in settings.items():
             words += ["--env", f"{name}={value}"]
-        done = self.workspace.run(
-            *(
-                str(ROOT / ".venv/bin/python"),
-                "-m",
-                "tests.deploy.jenkins.stand_in",
-                "--in-place",
-                "--source",
-                str(ROOT),
-            ),
-            *(
-                "--workspace",
-                str(folder),
-                "--credentials",
-                str(folder / "credentials.json"),
-                "--answer",
-                answer,
-                *words,
-            ),
-        )
+        module = [str(ROOT / ".venv/bin/python"), "-m", "tests.deploy.jenkins.stand_in"]
+        places = ["--in-place", "--source", str(ROOT), "--workspace", str(folder)]
+        given = ["--credentials", str(folder / "credentials.json"), "--answer", answer]
+        done = self.workspace.run(*module, *places, *given, *words)
         told = folder / "report.json"
         if not told.exists():
             raise LabError(f"the build did not begin:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")

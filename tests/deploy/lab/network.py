@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from tests.deploy.lab.ground import LabError, run
-from tests.deploy.lab.server import PREFIX, Server
+from tests.deploy.lab.server import Server
 
 SWITCH = "rc-switch"
 NETWORK = "10.77.0"
@@ -48,6 +48,3 @@ def pull_cable(server: Server) -> None:
 def plug_in(server: Server) -> None:
     """Connect it again."""
     run(["ip", "link", "set", server.port, "up"])
-
-
-__all__ = ["AGENT", "NETWORK", "PREFIX", "connect", "disconnect", "plug_in", "pull_cable"]

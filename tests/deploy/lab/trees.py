@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.deploy.lab.ground import STORE, run
@@ -29,7 +30,7 @@ def python_tree() -> Path:
     return _tree("python", PYTHON, _prepare_python)
 
 
-def _tree(name: str, packages: tuple[str, ...], prepare: object) -> Path:
+def _tree(name: str, packages: tuple[str, ...], prepare: Callable[[Path], None]) -> Path:
     words = " ".join((suite(), *packages, str(_VERSION)))
     tree = STORE / f"{name}-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
     if tree.is_dir():
@@ -44,7 +45,6 @@ def _tree(name: str, packages: tuple[str, ...], prepare: object) -> Path:
     for cache in ("var/cache/apt/archives", "var/lib/apt/lists"):
         shutil.rmtree(unfinished / cache)
         (unfinished / cache / "partial").mkdir(parents=True)
-    assert callable(prepare)
     prepare(unfinished)
     return unfinished.rename(tree)
 
