@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
 from flask import Flask
 
 from app.commands.server import REQUEST_SECONDS
@@ -81,11 +78,3 @@ def test_nothing_but_tmp_is_written() -> None:
 
 def test_old_tls_is_refused() -> None:
     assert "ssl_protocols TLSv1.2 TLSv1.3" in directives("tls.conf")
-
-
-@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
-def test_nginx_takes_its_files() -> None:
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "COMPOSE": "true"}
-    done = subprocess.run([ROOT / "scripts/compose", "check"], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "nginx: good, plain and with TLS." in done.stderr

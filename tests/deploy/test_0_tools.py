@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.ansible.test_units import FOLDER, PROGRAM
 
+ROOT = Path(__file__).parents[2]
 ALERTS = Path(__file__).parents[1] / "ansible" / "alerts.test.yml"
 
 
@@ -27,3 +28,10 @@ def test_systemd_understands_its_units(tmp_path: Path) -> None:
         ["systemd-analyze", "verify", *sorted(tmp_path.iterdir())], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_nginx_takes_its_files() -> None:
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "COMPOSE": "true"}
+    done = subprocess.run([ROOT / "scripts/compose", "check"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "nginx: good, plain and with TLS." in done.stderr
