@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.actions.read_only import read_only_while
 from app.commands.migrator import as_migrator, is_own_account, refuse_unfinished
 from app.core.clock import now
 from app.core.database import migration
 from app.core.database.diagnosis import Fault, diagnose, fault
-from app.core.database.report import Report, Step, TooNew, report, shuts_out
+from app.core.database.report import Report, TooNew, report, shuts_out
 from app.core.problems import Problem
 from app.extensions import db
 
@@ -60,7 +59,7 @@ def _refuse_to_shut_out(told: Report) -> None:
 
 def _migrate(told: Report) -> None:
     begun = time.monotonic()
-    with _saying_where_it_stands(told), _read_only(told.steps):
+    with _saying_where_it_stands(told):
         copy = migration.bring_up_to_date(now())
     if copy:
         click.echo(f"A copy from before is kept at {copy}.")
@@ -68,12 +67,6 @@ def _migrate(told: Report) -> None:
     click.echo(f"Migrated from {told.before or 'an empty database'} to {told.after} in {seconds:.1f} seconds.")
     for step in told.steps:
         click.echo(f"{step.pending.revision} {step.pending.title}")
-
-
-def _read_only(steps: tuple[Step, ...]) -> AbstractContextManager[None]:
-    """Let nobody change anything meanwhile where a migration asks for it."""
-    asking = [f"{step.pending.revision} {step.pending.title}" for step in steps if step.pending.is_read_only]
-    return read_only_while(", ".join(asking)) if asking else nullcontext()
 
 
 @contextmanager

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask_migrate import current as show_current
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, make_url, text
 
+from app.actions import read_only as read_only_actions
 from app.changes import read_only
 from app.core.database import migration, schema
 from app.core.database.schema import HEAD
@@ -78,22 +80,45 @@ def test_migration_that_shuts_out_what_runs_is_refused_unless_downtime_is_meant(
     assert migration.current() == NEXT
 
 
+ASKS = (
+    "from app.changes import read_only",
+    "from app.extensions import db",
+    "from sqlalchemy import select",
+    "with db.engine.connect() as connection:",
+    "    found = connection.execute(select(read_only.until(), read_only.why())).one()",
+    "assert op.get_context().as_sql or found[0] is not None, found",
+    "print(found[1])",
+)
+
+
 def test_migration_that_asks_for_it_keeps_everything_as_it_is_while_it_runs(coming: tuple[Flask, Add]) -> None:
     app, add = coming
-    add(
-        "from app.changes import read_only",
-        "from app.extensions import db",
-        "from sqlalchemy import select",
-        "with db.engine.connect() as connection:",
-        "    found = connection.execute(select(read_only.until(), read_only.why())).one()",
-        "assert op.get_context().as_sql or found[0] is not None, found",
-        "print(found[1])",
-        head="read_only = True",
-    )
+    add(*ASKS, head="read_only = True")
     code, said, _ = run(app, "--with-downtime")
     assert code == 0
     assert f"\n{NEXT} Something more\n" in f"\n{said}"
     assert read_only.state() is None
+
+
+@pytest.mark.once
+def test_it_does_so_whoever_runs_it(coming: tuple[Flask, Add], capsys: pytest.CaptureFixture[str]) -> None:
+    _, add = coming
+    add(*ASKS, head="read_only = True")
+    upgrade()
+    assert f"{NEXT} Something more\n" in capsys.readouterr().out
+    assert migration.current() == NEXT
+    assert read_only.state() is None
+
+
+@pytest.mark.once
+def test_who_only_looks_keeps_nobody_from_changing_something(
+    coming: tuple[Flask, Add], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, add = coming
+    add(*ASKS, head="read_only = True")
+    monkeypatch.setattr(read_only_actions, "_hold", lambda *_: pytest.fail("it is held"))
+    show_current()
+    assert migration.current() == f"{HEAD:04d}"
 
 
 @pytest.mark.once

@@ -53,11 +53,20 @@ def is_known(revision: str) -> bool:
 
 def pending(current: str | None) -> list[Pending]:
     """Return the migrations after `current`, oldest first."""
-    scripts = list(_scripts().iterate_revisions("head", current or "base"))[::-1]
-    if not scripts:
+    if not (scripts := _after(current)):
         return []
     with _in_memory() if db.engine.dialect.name == "sqlite" else _printing() as context_of:
         return [_tell(script, context_of) for script in scripts]
+
+
+def asking_for_read_only(current: str | None) -> list[str]:
+    """Return name and title of the migrations after `current` during which nothing may be changed.
+
+    None after one that this code does not have: Alembic refuses those by itself.
+    """
+    if current and not is_known(current):
+        return []
+    return [f"{script.revision} {_title(script)}" for script in _after(current) if _is_read_only(script)]
 
 
 ContextOf = Callable[[list[str]], MigrationContext]
@@ -66,6 +75,18 @@ ContextOf = Callable[[list[str]], MigrationContext]
 def _scripts() -> ScriptDirectory:
     config: Any = migrate.get_config()
     return ScriptDirectory.from_config(config)
+
+
+def _after(current: str | None) -> list[Script]:
+    return list(_scripts().iterate_revisions("head", current or "base"))[::-1]
+
+
+def _title(script: Script) -> str:
+    return str(script.doc).strip().rstrip(".")
+
+
+def _is_read_only(script: Script) -> bool:
+    return bool(getattr(script.module, "read_only", False))
 
 
 def _tell(script: Script, context_of: ContextOf) -> Pending:
@@ -79,9 +100,9 @@ def _tell(script: Script, context_of: ContextOf) -> Pending:
             trouble = f"{type(error).__name__}: {error}"
     return Pending(
         revision=script.revision,
-        title=script.doc.strip().rstrip("."),
+        title=_title(script),
         oldest_code=noted[-1] if noted else None,
-        is_read_only=bool(getattr(script.module, "read_only", False)),
+        is_read_only=_is_read_only(script),
         statements=tuple(statements),
         trouble=trouble,
     )
