@@ -23,7 +23,7 @@ setup: ## make .venv with all that running, testing and checking need (PYTHON na
 services: ## install MariaDB, PostgreSQL, Redis and Chromium for the tests, where missing and allowed
 	@scripts/install-services
 
-test: setup services ## run all tests on SQLite, those below the pages on MariaDB and PostgreSQL (ARGS for pytest, WORKERS=2, REPORTS=folder)
+test: setup services ## run all tests on SQLite, those below the pages on MariaDB or PostgreSQL (ARGS for pytest, WORKERS=2, REPORTS=folder)
 	@scripts/test $(ARGS)
 
 test-full: setup services ## run all tests on each of the three, with long stress runs, full matrices and coverage

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask, has_app_context
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import Table, delete, exists, func, insert, select, update
 
 from app.access.grants import Action, Scope, Subject
 from app.accounts import passwords
@@ -129,7 +129,8 @@ def empty_tables() -> None:
     tables = [table for table in reversed(db.metadata.sorted_tables) if table.name not in {*KEPT, *JOURNAL}]
     with db.engine.begin() as connection:
         connection = connection.execution_options(**{KNOWINGLY: True})
-        filled = [table for table in tables if connection.execute(select(1).select_from(table).limit(1)).first()]
+        is_filled = connection.execute(select(*(exists().select_from(table) for table in tables))).one()
+        filled = [table for table, is_so in zip(tables, is_filled, strict=True) if is_so]
         for table in filled:
             if loops := looping(table):
                 connection.execute(update(table).values(dict.fromkeys(loops)))

@@ -170,7 +170,7 @@ def check(folder: Path, url: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("tier", "seconds"),
     [
-        pytest.param("MariaDB", 8, marks=pytest.mark.mariadb),
+        pytest.param("MariaDB", 5, marks=pytest.mark.mariadb),
         pytest.param("MariaDB", 60, marks=[pytest.mark.mariadb, pytest.mark.slow]),
         pytest.param("PostgreSQL", 60, marks=[pytest.mark.postgresql, pytest.mark.slow]),
     ],

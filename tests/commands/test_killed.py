@@ -143,9 +143,8 @@ def wait_for(found: Callable[[], bool], seconds: float = 300) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    "people", [pytest.param(2600, id="few"), pytest.param(27_000, id="20000", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("people", [pytest.param(2600, id="few"), pytest.param(27_000, id="20000")])
 def test_large_work_that_was_killed_is_found_open_and_resumed_and_can_be_undone(
     start: START, people: int, tmp_path: Path
 ) -> None:

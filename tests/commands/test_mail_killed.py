@@ -44,6 +44,7 @@ def worker(server: MailServer, url: str, folder: Path, *arguments: str) -> subpr
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 def test_message_of_a_killed_worker_is_sent_again_as_the_same_one(
     context: Flask, database_url: str, server: MailServer, tmp_path: Path
 ) -> None:

@@ -85,7 +85,12 @@ def test_administrator_of_the_settings_can_sign_in(start: START) -> None:
     assert "four Words" not in started.end(signal.SIGINT)[1]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, *(pytest.param(how, marks=SLOW) for how in (signal.SIGINT, signal.SIGHUP))]
+)
 def test_it_ends_cleanly_with_a_page_open(start: START, how: signal.Signals) -> None:
     started = start()
     started.welcome()
@@ -141,15 +146,17 @@ def test_address_for_others_is_served_behind_a_proxy(start: START) -> None:
     ("settings", "words"),
     [
         ({"HOST": "192.0.2.1", "TRUSTED_PROXIES": 1}, "HOST=192.0.2.1 is no address of this machine"),
-        ({"HOST": "no.such.host.invalid", "TRUSTED_PROXIES": 1}, "is no address of this machine"),
+        pytest.param(
+            {"HOST": "no.such.host.invalid", "TRUSTED_PROXIES": 1}, "is no address of this machine", marks=SLOW
+        ),
         ({"PORT": "70000"}, "PORT=70000 is no port"),
-        ({"PORT": "0"}, "PORT=0 is no port"),
+        pytest.param({"PORT": "0"}, "PORT=0 is no port", marks=SLOW),
         ({"PORT": "http"}, "PORT is “http”"),
-        ({"DEMO": "1000001"}, "DEMO=1000001 is too many"),
+        pytest.param({"DEMO": "1000001"}, "DEMO=1000001 is too many", marks=SLOW),
         ({"ADMIN_PASSWORD": "short"}, "ADMIN_PASSWORD: Use at least 8 characters"),
-        ({"ADMIN_PASSWORD": "password123"}, "ADMIN_PASSWORD: This password is easy to guess"),
+        pytest.param({"ADMIN_PASSWORD": "password123"}, "ADMIN_PASSWORD: This password is easy to guess", marks=SLOW),
         ({"ADMIN_EMAIL": "nobody"}, "ADMIN_EMAIL: "),
-        ({"FLASK_CONFIG": "staging"}, "FLASK_CONFIG is “staging”"),
+        pytest.param({"FLASK_CONFIG": "staging"}, "FLASK_CONFIG is “staging”", marks=SLOW),
         ({"FLASK_CONFIG": "production"}, "SECRET_KEY is not set"),
     ],
 )

@@ -140,7 +140,7 @@ def test_worker_killed_in_the_middle_of_large_work_is_followed_by_another_that_g
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_worker_that_is_told_to_end_ends_its_step_and_gives_the_rest_to_others(
     start_worker: START, how: signal.Signals
 ) -> None:
@@ -170,6 +170,7 @@ def check_each_happened_once(ids: list[int]) -> None:
     assert leases() == []
 
 
+@pytest.mark.slow
 def test_two_workers_do_each_step_of_many_jobs_once_though_one_is_killed(start_worker: START) -> None:
     workers = [worker.begun() for worker in (start_worker(), start_worker())]
     ids = begin_many(16, seconds=0.1)

@@ -3,6 +3,8 @@
     pytest                         everything on SQLite, and what tests the servers themselves
     pytest --database mariadb      again what uses `database_url` or `fresh_database_url`, now on MariaDB; but not the
                                    faces, which reach it only through rooms that are tested on each database
+    pytest --database mariadb --turns    the same, where each test that is not about databases has its turn on one of
+                                   the two servers only: half the time, and the full matrix is for --slow
     pytest --slow                  also the tests marked slow, and on a second database the faces
 
 A server that isn't installed skips its tests, named at the end; with CI=true it fails them.
@@ -13,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +34,7 @@ from tests.services.server import Server
 DATABASES = {"sqlite": "SQLite", "mariadb": "MariaDB", "postgresql": "PostgreSQL"}
 DATABASE_FIXTURES = {"database_url", "fresh_database_url"}
 FACES = {"admin", "web", "ui", "rules", "commands"}
+ABOUT_DATABASES = {"backup", "changes", "coherence", "commands", "database", "migrations", "services"}
 OWNER = pytest.StashKey[Owner | Asker]()
 
 
@@ -38,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the choice of the database and the switch for slow tests."""
     group = parser.getgroup("rollcall")
     group.addoption("--database", choices=sorted(DATABASES), default="sqlite", help="run the tests on this database")
+    group.addoption("--turns", action="store_true", help="run each test on one of the two servers, not on both")
     group.addoption("--slow", action="store_true", help="also run the tests marked slow")
 
 
@@ -71,12 +76,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             is_out |= any(item.get_closest_marker(name) is not None for name in ("once", "browser"))
             is_face = item.path.parent.name in FACES and item.get_closest_marker("everywhere") is None
             is_out |= is_face and not is_slow_wanted
+            is_out |= config.option.turns and not _has_its_turn(item, config.option.database)
         else:
             is_out |= item.get_closest_marker("servers") is not None
         (left_out if is_out else kept).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+
+
+def _has_its_turn(item: pytest.Item, database: str) -> bool:
+    """Say whether a test runs on this server: always where it is about databases, else on one of the two."""
+    is_about_databases = not ABOUT_DATABASES.isdisjoint(item.path.parts) or any(
+        item.get_closest_marker(name) is not None for name in ("servers", "everywhere")
+    )
+    return is_about_databases or zlib.crc32(item.nodeid.encode()) % 2 == (database == "mariadb")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

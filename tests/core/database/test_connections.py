@@ -133,7 +133,7 @@ def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.database.drivers.GRACE_SECONDS", 0)
 
 
-@pytest.mark.parametrize("tier", ["MariaDB", "PostgreSQL"])
+@pytest.mark.parametrize("tier", ["MariaDB", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
 def test_server_may_freeze_restart_and_hang_up_on_who_is_idle(
     own_server: Callable[[str], Server],
     serve: Callable[[ProxiedDatabase], Served],

@@ -185,6 +185,7 @@ def test_tls_is_spoken_and_made_only_with_whom_we_trust(tls: tuple[str, Path]) -
     careless.backend.reconnect()
 
 
+@pytest.mark.slow  # it waits for answers that never come
 def test_tls_to_whoever_speaks_none_is_named(redis_server: Server, tls: tuple[str, Path]) -> None:
     store = store_of(f"rediss://:x@127.0.0.1:{redis_server.port}/0?ssl_ca_certs={tls[1]}")
     for _ in range(STRIKES):  # to the one it is an answer that makes no sense, to the other no answer
