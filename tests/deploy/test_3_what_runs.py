@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tarfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.deploy.lab.agent import BASE_IMAGE
+from tests.deploy.lab.inventory import BACKUP_COPIES
 from tests.deploy.lab.lab import APPS, Lab
 from tests.deploy.lab.load import Load
 
@@ -107,6 +109,19 @@ def test_no_secret_is_in_an_argument_or_a_log(serving: Lab) -> None:
         assert not [secret for secret in serving.inventory.secrets.all() if secret in words], name
 
 
+def test_nightly_backup_is_made_and_copied(serving: Lab) -> None:
+    server = serving.servers["app1"]
+    assert "/usr/local/sbin/rollcall-backup" in server.run("cat", "/etc/cron.d/rollcall-backup")
+    server.run("/usr/local/sbin/rollcall-backup")
+    disk = server.folder / "upper"
+    (made,) = (disk / "var/lib/rollcall/backups").glob("*.backup")
+    with zipfile.ZipFile(made) as archive:
+        tables = json.loads(archive.read("manifest.json"))["tables"]
+    assert tables["employees"]["rows"] == int(serving.database("SELECT COUNT(*) FROM employees").split()[-1])
+    assert (disk / BACKUP_COPIES.lstrip("/") / made.name).read_bytes() == made.read_bytes()
+    assert made.stat().st_mode & 0o077 == 0
+
+
 def test_console_shows_each_server_and_its_build(serving: Lab, load: Load) -> None:
     page = load.people[0].get("/admin/system/")
     text = BeautifulSoup(page.text, "html.parser").get_text(" ", strip=True)
@@ -116,7 +131,7 @@ def test_console_shows_each_server_and_its_build(serving: Lab, load: Load) -> No
 
 
 def test_journal_tells_of_each_deployment(serving: Lab) -> None:
-    told = [entry for entry in serving.journal() if entry["action"] == "note_deployment"]
+    told = [entry for entry in serving.journal(limit=100_000) if entry["action"] == "note_deployment"]
     assert len(told) >= 4, told
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 
 import pytest
 
+from tests.deploy.jenkins.hook import Hook, listening
 from tests.deploy.jenkins.stand_in import ROOT
 
 BUILD = {
@@ -22,43 +20,10 @@ BUILD = {
 }
 
 
-class Hook(http.server.ThreadingHTTPServer):
-    """Keeps what is posted and answers with the codes it was given, the last one from then on."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.codes = [200]
-        self.posted: list[dict[str, str]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/hook/s3cret"
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    """One request."""
-
-    server: Hook
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert self.headers["Content-Type"] == "application/json"
-        self.server.posted.append(body)
-        codes = self.server.codes
-        self.send_response(codes.pop(0) if len(codes) > 1 else codes[0])
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    with Hook() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    with listening() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def notify(**environment: str) -> subprocess.CompletedProcess[str]:

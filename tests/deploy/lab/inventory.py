@@ -16,7 +16,8 @@ from tests.deploy.lab.server import Server
 
 VIRTUAL = f"{NETWORK}.20"
 URL = f"https://{VIRTUAL}"
-READY_SECONDS = 30
+READY_SECONDS = 20
+BACKUP_COPIES = "/srv/copies"
 """How long a new version is waited for; it takes a few seconds here, also beside the load."""
 GROUPS = {
     "app": ("app1", "app2", "app3"),
@@ -100,6 +101,7 @@ class Inventory:
             "rollcall_insecure_registries": [REGISTRY],
             "rollcall_settings": {"SERVER_TIMING": "1", "DRAIN_SECONDS": "5"},
             "mariadb_buffer_pool": "64M",
+            "backup_copy_to": f"{BACKUP_COPIES}/",
             "app_ready_timeout": READY_SECONDS,
         }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
 import tempfile
 import threading
 import urllib.request
@@ -12,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.deploy.jenkins.hook import listening
 from tests.deploy.jenkins.stand_in import Outcome
 from tests.deploy.lab import network
-from tests.deploy.lab.agent import STORE_PORT, Agent
-from tests.deploy.lab.ground import ROOT, STORE, LabError, run
+from tests.deploy.lab.agent import Agent
+from tests.deploy.lab.ground import ROOT, STORE, LabError, run, take_away
 from tests.deploy.lab.inventory import VIRTUAL, Inventory
 from tests.deploy.lab.network import NETWORK
 from tests.deploy.lab.server import Server
@@ -40,6 +40,7 @@ class Lab:
         self.folder = folder
         self.versions: dict[str, str] = {}
         self.builds = 0
+        self.opened = ExitStack()
         tree = server_tree()
         self.servers = {
             name: Server(name, f"{NETWORK}.{number}", folder / "servers", tree) for name, number in ADDRESSES.items()
@@ -55,6 +56,7 @@ class Lab:
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "deploy", "-f", key])
         hosts = "127.0.0.1 localhost\n" + "".join(f"{server.address} {server.name}\n" for server in servers)
         network.connect(servers)
+        self.hook = self.opened.enter_context(listening(network.AGENT))
         for server in servers:
             server.install(hosts, key.with_suffix(".pub").read_text())
             server.start()
@@ -70,6 +72,7 @@ class Lab:
             for server in servers:
                 rest.callback(server.remove)
             rest.callback(self.agent.stop)
+            rest.callback(self.opened.close)
 
     def flask(self, *words: str, given: str | None = None, on: str = "app1") -> str:
         """Run a command of Rollcall's in the container that serves on a server."""
@@ -109,6 +112,11 @@ class Lab:
         said = self.servers["data3"].run(*words, "sentinel", "get-master-addr-by-name", "mymaster")
         return next(name for name, server in self.servers.items() if server.address == said.split()[0])
 
+    def told(self) -> list[str]:
+        """Return how the latest build ended, and what was asked during it, as whoever is notified was told."""
+        told, self.hook.posted = self.hook.posted, []
+        return [f"{notice['status']} {notice['tag']}" for notice in told]
+
     def pipeline(self, branch: str = "", tag: str = "", answer: str = "nobody", **environment: str) -> Outcome:
         """Build a branch or a tag of the workspace as Jenkins would; docs/pipeline.md says what the stand-in is not."""
         self.builds += 1
@@ -134,7 +142,7 @@ class Lab:
             "registry": {"kind": "usernamePassword", "username": self.agent.user, "password": self.agent.password},
             "ansible-vault": {"kind": "file", "path": str(self.inventory.password)},
             "deploy-ssh-key": {"kind": "file", "path": str(self.inventory.key)},
-            "notify-url": {"kind": "string", "secret": f"http://{network.AGENT}:{STORE_PORT}/notices"},
+            "notify-url": {"kind": "string", "secret": self.hook.url},
         }
 
     def _scanner(self) -> Path:
@@ -182,7 +190,7 @@ def lab() -> Iterator[Lab]:
         except OSError as error:
             raise LabError("another run of the deployment tests has the network: wait for it to end") from error
         for old in STORE.glob("run-*"):  # of a run that was killed
-            shutil.rmtree(old, ignore_errors=True)
+            take_away(old)
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=STORE))
         made = Lab(folder)
         try:
@@ -190,4 +198,4 @@ def lab() -> Iterator[Lab]:
             yield made
         finally:
             made.stop()
-            shutil.rmtree(folder, ignore_errors=True)
+            take_away(folder)

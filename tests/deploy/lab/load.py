@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bs4 import BeautifulSoup
 from tests.browsing import fields
 
 PATIENCE_SECONDS = 15
-PAGES = ("/dashboard", "/directory", "/admin/", "/admin/employees/", "/org-chart")
+PAGES = ("/dashboard", "/directory", "/admin/", "/admin/employees/", "/admin/departments/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,21 @@ class Failure:
 
 @dataclass(slots=True)
 class Edits:
-    """The edits of one person's record: what was acknowledged, in order, and what ended without an answer."""
+    """The edits of one person's record: what was acknowledged, in order, and what has no answer, yet or for good."""
 
     number: str
     acknowledged: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
-    def may_be(self) -> set[str]:
-        """Return what the record may hold now; more than one value only where an answer never came."""
-        return {*self.acknowledged[-1:], *self.unknown}
+    def lost(self, look: Callable[[], str]) -> str:
+        """Look what the record holds, and return it where it is nothing that may be there; "" where all is well.
+
+        While somebody is at work that is what was saved last, or what they save meanwhile.
+        """
+        known, sent = len(self.acknowledged), [*self.unknown]
+        found = look()
+        may_be = {*self.acknowledged[max(known - 1, 0) :], *sent, *self.unknown}
+        return "" if not may_be or found in may_be else f"{self.number} holds {found}, not one of {sorted(may_be)}"
 
 
 class Person(threading.Thread):
@@ -48,6 +55,7 @@ class Person(threading.Thread):
         self.browser = requests.Session()
         self.browser.trust_env = False  # whom this machine trusts has no say here
         self.browser.verify = str(load.authority)
+        self.browser.headers["Referer"] = f"{load.url}/"  # as every browser sends it, and forms over HTTPS need it
         self.record = ""
 
     def sign_in(self) -> None:
@@ -92,11 +100,11 @@ class Person(threading.Thread):
         if page is None:
             return
         phone = f"+41 44 {turn:07d}"
+        edits.unknown.append(phone)
         began = time.monotonic()
         try:
             answer = self._ask("POST", self.record, data={**fields(page), "phone": phone})
         except requests.RequestException as error:
-            edits.unknown.append(phone)
             self.load.fail(f"POST {self.record}", f"{type(error).__name__}: {error}")
             return
         if answer.status_code in (302, 303) and "/login" not in answer.headers.get("Location", ""):
@@ -104,8 +112,8 @@ class Person(threading.Thread):
             edits.acknowledged.append(phone)
             edits.unknown.clear()
         else:
-            if answer.status_code >= 500:
-                edits.unknown.append(phone)
+            if answer.status_code < 500:
+                edits.unknown.remove(phone)
             self.load.fail(f"POST {self.record}", f"{answer.status_code} {_told(answer.text)}")
 
     def _ask(self, method: str, path: str, **options: object) -> requests.Response:
@@ -166,11 +174,8 @@ class Load:
 
     def lost_edits(self) -> list[str]:
         """Return which records do not hold what was acknowledged last."""
-        lost = []
-        for person in self.people:
-            if person.edits and person.edits.acknowledged and (now := person.phone_now()) not in person.edits.may_be():
-                lost.append(f"{person.edits.number} holds {now}, not one of {sorted(person.edits.may_be())}")
-        return lost
+        found = [person.edits.lost(person.phone_now) for person in self.people if person.edits]
+        return [words for words in found if words]
 
     def acknowledged(self) -> int:
         """Return how many edits were acknowledged."""

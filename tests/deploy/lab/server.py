@@ -75,8 +75,8 @@ class Server:
     def start(self) -> None:
         """Boot it, and wait until one can come in."""
         environment = {**os.environ, "TREE": str(self.tree), "HOME_OF": str(self.folder), "NAME": self.name}
-        log = (self.folder / "console.log").open("ab")
-        with log:
+        console = self.folder / "console.log"
+        with console.open("wb") as log:  # of this boot; what the one before told is no sign of life
             self.process = subprocess.Popen(
                 as_account(
                     [
@@ -92,16 +92,16 @@ class Server:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while "Server listening" not in (self.folder / "console.log").read_text(errors="replace"):
+        while "Server listening" not in (told := console.read_text(errors="replace")):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise LabError(f"{self.name} did not start:\n{(self.folder / 'console.log').read_text()[-2000:]}")
+                raise LabError(f"{self.name} did not start:\n{told[-2000:]}")
             time.sleep(0.05)
 
     def command(self, *words: str | Path) -> list[str]:
         """Return the command that runs a program on this server."""
         return [
-            *("nsenter", "-t", str(self._init()), "-a", "-r", "-w/", "env", "-i", "HOME=/tmp", "LANG=C.UTF-8"),
+            *("nsenter", "-t", str(self._init()), "-a", "-r", "env", "-i", "-C", "/", "HOME=/tmp", "LANG=C.UTF-8"),
             *("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *map(str, words)),
         ]
 

@@ -71,3 +71,8 @@ def suite() -> str:
     """Return the name of this machine's Debian release."""
     words = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     return words["VERSION_CODENAME"].strip('"')
+
+
+if __name__ == "__main__":  # beforehand, while something else runs
+    server_tree()
+    python_tree()
