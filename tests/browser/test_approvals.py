@@ -58,7 +58,7 @@ def second(chromium: Browser, instance: Path, served: str) -> Iterator[Any]:
     [
         pytest.param(1280, "light", "Refuse", marks=pytest.mark.slow),
         (390, "dark", "Refuse"),
-        (1280, "dark", "Withdraw"),
+        pytest.param(1280, "dark", "Withdraw", marks=pytest.mark.slow),
     ],
 )
 def test_what_one_asks_for_another_decides(

@@ -89,6 +89,7 @@ def test_two_starts_at_once_make_one_copy_of_the_older_database(empty: Flask, tm
         assert migration.current() == older
 
 
+@pytest.mark.slow
 def test_start_beside_a_migration_waits_for_it_and_copies_nothing(empty: Flask, tmp_path: Path) -> None:
     upgrade()
     downgrade()

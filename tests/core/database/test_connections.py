@@ -103,7 +103,9 @@ def test_application_starts_while_its_database_is_down(
     assert served.visit().status_code == 200
 
 
-@pytest.mark.parametrize("how", ["nothing is passed on", "nothing is passed on any more"])
+@pytest.mark.parametrize(
+    "how", ["nothing is passed on", pytest.param("nothing is passed on any more", marks=pytest.mark.slow)]
+)
 def test_silent_network_ends_with_a_page_and_the_next_request_after_it_works(
     proxied_database: ProxiedDatabase,
     serve: Callable[[ProxiedDatabase], Served],
