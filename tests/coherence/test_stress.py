@@ -33,7 +33,6 @@ from tests.services.proxy import Proxy
 from tests.services.server import Server
 
 ROOT = Path(__file__).parents[2]
-USED_SECONDS = 30.0
 KINDS = {"role": Role, "place": Department, "phone": Employee}
 WAIT_SECONDS = 30
 
@@ -127,7 +126,7 @@ class Troubles:
 
     def _wait_until_used(self) -> None:
         """Wait until both hold something: a busy machine takes its time to start those who ask and change."""
-        deadline = time.monotonic() + USED_SECONDS
+        deadline = time.monotonic() + WAIT_SECONDS
         while not (self.client.dbsize() and self.replica_client.dbsize()):
             assert time.monotonic() < deadline, "nobody used the cache"
             time.sleep(0.05)

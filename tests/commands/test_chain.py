@@ -74,7 +74,7 @@ def left() -> int:
 @pytest.mark.parametrize(
     ("count", "seconds"),
     [
-        pytest.param(3, 3, id="short", marks=pytest.mark.servers),
+        pytest.param(3, 5, id="short", marks=pytest.mark.servers),
         pytest.param(8, 60, marks=pytest.mark.slow, id="minute"),
     ],
 )

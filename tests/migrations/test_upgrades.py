@@ -135,7 +135,7 @@ def test_second_upgrade_waits_until_the_first_is_done(empty: Flask, fresh_databa
             stderr=subprocess.DEVNULL,
         )
         with pytest.raises(subprocess.TimeoutExpired):
-            second.wait(3)
+            second.wait(5)
         assert inspect(db.engine).get_table_names() == []
     assert second.wait(60) == 0
     assert migration.current() == migration.head()

@@ -87,7 +87,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _has_its_turn(item: pytest.Item, database: str) -> bool:
     """Say whether a test runs on this server: always where it is about databases, else on one of the two."""
-    is_about_databases = not ABOUT_DATABASES.isdisjoint(item.path.parts) or any(
+    folders = item.path.relative_to(item.config.rootpath).parts
+    is_about_databases = not ABOUT_DATABASES.isdisjoint(folders) or any(
         item.get_closest_marker(name) is not None for name in ("servers", "everywhere")
     )
     return is_about_databases or zlib.crc32(item.nodeid.encode()) % 2 == (database == "mariadb")

@@ -17,8 +17,9 @@ from tests.deploy.lab.server import Server
 VIRTUAL = f"{NETWORK}.20"
 URL = f"https://{VIRTUAL}"
 READY_SECONDS = 20
-BACKUP_COPIES = "/srv/copies"
 """How long a new version is waited for; it takes a few seconds here, also beside the load."""
+BACKUP_COPIES = "/srv/copies"
+"""The folder of the server that makes the backup into which each one is copied."""
 GROUPS = {
     "app": ("app1", "app2", "app3"),
     "loadbalancer": ("lb1", "lb2"),

@@ -39,10 +39,12 @@ class Edits:
 
         While somebody is at work that is what was saved last, or what they save meanwhile.
         """
-        known, sent = len(self.acknowledged), [*self.unknown]
+        if not (known := len(self.acknowledged)):
+            return ""
+        sent = [*self.unknown]
         found = look()
-        may_be = {*self.acknowledged[max(known - 1, 0) :], *sent, *self.unknown}
-        return "" if not may_be or found in may_be else f"{self.number} holds {found}, not one of {sorted(may_be)}"
+        may_be = {*self.acknowledged[known - 1 :], *sent, *self.unknown}
+        return "" if found in may_be else f"{self.number} holds {found}, not one of {sorted(may_be)}"
 
 
 class Person(threading.Thread):
