@@ -29,6 +29,7 @@ from tests import sample
 from tests.applications import application, migrate
 from tests.coherence.town import SECRET, outside, sign_in
 from tests.coherence.workers import Board
+from tests.patience import wait_until
 from tests.services.proxy import Proxy
 from tests.services.server import Server
 
@@ -105,7 +106,8 @@ class Troubles:
         """Let it all happen within so many seconds."""
         part = seconds / 8
         time.sleep(2 * part)
-        self._wait_until_used()
+        # A busy machine takes its time to start those who ask and change.
+        wait_until(lambda: self.client.dbsize() and self.replica_client.dbsize(), WAIT_SECONDS)
         self.client.save()  # the file that it begins again from
         self.replica_client.replicaof("NO", "ONE")  # type: ignore[arg-type]  # from now on it lags behind
         self.sizes = {"in the file": self.client.dbsize(), "in the replica": self.replica_client.dbsize()}
@@ -123,13 +125,6 @@ class Troubles:
         time.sleep(part)
         self.proxy.lead_to(self.server.port)  # and back again, to what lags behind as well
         time.sleep(part)
-
-    def _wait_until_used(self) -> None:
-        """Wait until both hold something: a busy machine takes its time to start those who ask and change."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not (self.client.dbsize() and self.replica_client.dbsize()):
-            assert time.monotonic() < deadline, "nobody used the cache"
-            time.sleep(0.05)
 
     def close(self) -> None:
         self.client.close()

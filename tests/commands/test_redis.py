@@ -16,6 +16,7 @@ import pytest
 
 from tests.browsing import filled
 from tests.commands.serving import START, WAIT_SECONDS, Started
+from tests.patience import wait_until
 from tests.services.sentinels import Sentinels
 from tests.services.server import Server
 
@@ -62,13 +63,6 @@ class Visitor:
         return self.get(path, urllib.parse.urlencode(filled(form, **changes)).encode())
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
-
-
 def logged(started: Started, words: str) -> int:
     return sum(words in line for line in started.err)
 
@@ -90,7 +84,7 @@ def test_redis_that_is_away_at_the_start_is_used_soon_after_it_is_there(
     assert logged(started, OUT_OF_USE) == 1
     server.start()
     began = time.monotonic()
-    wait_until(lambda: ana.get(LIST).cache == "hit")
+    wait_until(lambda: ana.get(LIST).cache == "hit", WAIT_SECONDS)
     assert time.monotonic() - began < 11  # by itself, with what a keeper waits at most
     assert "Garden" in ana.get(LIST).text
     assert logged(started, IN_USE) >= 1  # more often only on a machine so busy that Redis takes 20 ms
@@ -151,20 +145,20 @@ def test_failover_in_the_middle_of_a_load_reaches_no_client(start: START, sentin
     started = start(REDIS_URL=sentinels.url, **SETTINGS)
     started.welcome()
     load = Load(started)
-    wait_until(lambda: load.visitors[0].get(LIST).cache == "hit")
+    wait_until(lambda: load.visitors[0].get(LIST).cache == "hit", WAIT_SECONDS)
     old = sentinels.master()
 
     def fail_over() -> None:
         time.sleep(0.5)
         old.crash()
-        wait_until(lambda: sentinels.master() is not old)
-        wait_until(lambda: logged(started, IN_USE) > 0)
+        wait_until(lambda: sentinels.master() is not old, WAIT_SECONDS)
+        wait_until(lambda: logged(started, IN_USE) > 0, WAIT_SECONDS)
 
     load.run(fail_over)
     assert load.stale == []
     assert min(load.acknowledged) > 0
     assert load.requests > 20
-    wait_until(lambda: load.visitors[0].get(LIST).cache == "hit")
+    wait_until(lambda: load.visitors[0].get(LIST).cache == "hit", WAIT_SECONDS)
     assert logged(started, "differed") == 0
     assert logged(started, OUT_OF_USE) >= 1
     assert sum('"level": "error"' in line for line in started.err) == 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,10 +24,9 @@ from app.core.version import VERSION
 from app.extensions import db
 from tests.applications import application
 from tests.clock import Clock
+from tests.patience import wait_until
 from tests.services.process import free_port
 from tests.threads import at_once
-
-WAIT_SECONDS = 20
 
 
 def found() -> dict[tuple[Kind, str], Sign]:
@@ -132,13 +130,6 @@ def test_lost_database_is_no_reason_to_fail(kind: str, tmp_path: Path) -> None:
     with application(url, INSTANCE_PATH=tmp_path) as app, app.app_context():
         signs.note(Kind.MAIL, "smtp", False, "Away.")
         signs.forget(Kind.MAIL, "smtp")
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +25,7 @@ from tests.actions.archive.archiving import Watched, archive, seal, told, use, w
 from tests.browsing import Browser
 from tests.clock import Clock
 from tests.marked import hire
+from tests.patience import wait_until
 from tests.sample import Sample
 from tests.services.proxy import Proxy
 from tests.services.server import Server
@@ -50,13 +50,6 @@ def sending_on(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         stopping.set()
         thread.join(PATIENCE)
         assert not thread.is_alive()
-
-
-def wait_until(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def sign() -> Any:
