@@ -160,6 +160,12 @@ def _back(server: Server, note: Note) -> None:
         server.after = title(note["now"])
 
 
+def still_locked(run: Run, servers: list[Server]) -> list[str]:
+    """Return the servers that hold the lock of this run and can't be asked to give it back."""
+    hanging = {server.name for server in servers if server.state.startswith("hangs")}
+    return [note["host"] for note in run.notes if note.get("has_lock") and note["host"] in hanging]
+
+
 def title(release: Note | None) -> str:
     """Return a release as the table shows it."""
     if not release:
@@ -185,6 +191,8 @@ def lines(kind: str, forth: Run, back: Run | None, servers: list[Server]) -> Ite
             yield f"  | {line}"
     for name in dict.fromkeys([*forth.left_out(), *(back.left_out() if back else ())]):
         yield f"The load balancer {name} did not answer and was left out; look after it before the next run."
+    for name in still_locked(forth, servers):
+        yield f"{name} hangs with the lock of this run: once it answers again, scripts/deploy unlock, then deploy."
     for note in forth.notes:
         if note.get("step") == "drained" and note.get("left"):
             place = note.get("balancer", note["host"])

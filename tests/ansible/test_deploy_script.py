@@ -182,6 +182,10 @@ def test_server_that_hangs_is_named_with_where_it_was_drained(checkout: Checkout
     assert done.returncode == 1
     assert "app2 needs a hand" in done.stdout
     assert "hangs; drained at lb1, lb2" in done.stdout
+    assert "unlock" not in done.stdout
+    asked = [note("app1", "asked", before=OLD), note("app2", "asked", before=OLD, has_lock=True)]
+    checkout.plan({"deploy": {"code": 4, "notes": [*asked, *swapped("app1"), gone]}, "way_back": {"notes": back}})
+    assert "app2 hangs with the lock of this run" in checkout.run("deploy").stdout
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def asked(module: AnsibleModule) -> Result:
     current: Release | None = releases["current"]
     result: Result = {"before": good_one(replacing) if replacing else current, "is_unfinished": replacing is not None}
     result["is_ours"] = bool(current and current["run_id"] == params["run_id"])
+    result["has_lock"] = params["lock"] and not module.check_mode
     result["is_locked_by_another"] = notes.is_locked_by_another(params["run_id"])
     if params["pull"] == "never":
         Docker(module).do("version", limit=15)
