@@ -158,6 +158,6 @@ def test_next_deployment_brings_back_the_server_that_hung(serving: Lab, load: Lo
     assert serving.running() == dict.fromkeys(APPS, serving.versions["v5"])
     all_was_well(since, load, figure, time.monotonic() - began)
     for name in ("lb1", "lb2"):
-        told = serving.servers[name].run("sh", "-c", "echo 'show servers state' | socat - /run/haproxy/admin.sock")
+        told = serving.at_balancer(name, "show servers state")
         states = {line.split()[3]: " ".join(line.split()[5:7]) for line in told.splitlines() if " app" in line}
         assert states == dict.fromkeys(APPS, "2 0"), told  # running, and nobody took it out of service

@@ -15,7 +15,7 @@ from tests.deploy.lab.load import Load
 
 Figure = Callable[[str], None]
 HEALTH_SECONDS = 6.0
-"""Two checks a second apart, each given a second, and what was under way to the part that is gone."""
+"""Two checks a second apart, each given a second, and the 4 s after which a silent connection is given up."""
 TAKEOVER_SECONDS = 6.0
 """Three advertisements of a second that did not come, and a connection that has to be made anew."""
 WATCHED_SECONDS = 15
@@ -41,6 +41,8 @@ def test_app_server_loses_its_power(serving: Lab, load: Load, figure: Figure) ->
     server = serving.servers["app3"]
 
     def lose() -> None:
+        server.freeze()
+        until(lambda: serving.waiting_for("app3") > 0, 5, "somebody waits for an answer of the server")
         network.pull_cable(server)  # else the kernel would say goodbye for the processes
         server.stop()
 

@@ -102,6 +102,15 @@ class Lab:
         except OSError:
             return False
 
+    def at_balancer(self, name: str, words: str) -> str:
+        """Return what the HAProxy of a load balancer answers to a command of its administrator."""
+        return self.servers[name].run("sh", "-c", f"echo '{words}' | socat - /run/haproxy/admin.sock")
+
+    def waiting_for(self, name: str) -> int:
+        """Return how many requests are at an app server."""
+        told = [line.split(",") for lb in ("lb1", "lb2") for line in self.at_balancer(lb, "show stat").splitlines()]
+        return sum(int(cells[4]) for cells in told if cells[:2] == ["rollcall", name])
+
     def database(self, sql: str) -> str:
         """Return what the database answers to its own administrator."""
         return self.servers["data1"].run("mariadb", "--batch", "rollcall", "--execute", sql)
