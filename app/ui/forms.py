@@ -15,7 +15,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
-from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import DateInput, EmailInput, NumberInput, TelInput
 
@@ -85,7 +85,12 @@ class RecordForm(Form):
         if not isinstance(known, dict):
             return {}
         names = self.data.keys() - CARRIED
-        return {name: value for name, value in known.items() if name in names and _is_fit(value)}
+        return {name: self._fitted(name, value) for name, value in known.items() if name in names and _is_fit(value)}
+
+    def _fitted(self, name: str, value: Any) -> Any:
+        # For Python a tick is the number 1, for PostgreSQL it is none at all.
+        is_misplaced = isinstance(value, bool) and not isinstance(self[name], BooleanField)
+        return spelled(value) if is_misplaced else value
 
 
 class LookupField(Field):

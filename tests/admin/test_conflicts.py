@@ -196,6 +196,7 @@ def test_forged_originals_change_nothing_that_could_not_be_typed(app, admin, sam
     assert (saved.phone, saved.notes, saved.status) == ("theirs", "Secret two", Status.ON_LEAVE)
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("value", [2**31 - 1, 0, True, "x", "9" * 30])
 def test_taking_a_forged_side_is_like_typing_it(app, hr, sample, value):
     bo = sample.people["Bo"]
