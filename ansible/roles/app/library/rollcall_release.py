@@ -111,13 +111,14 @@ def main() -> None:
 def asked(module: AnsibleModule) -> Result:
     """Say what runs, what is wanted, and whether that takes a replacement; nothing of what runs is touched."""
     params, notes = module.params, Notes(module.params["folder"])
-    if params["lock"] and not module.check_mode:
+    has_lock = params["lock"] and not module.check_mode
+    if has_lock:
         _take_lock(notes, params)
     releases, replacing = notes.releases(), notes.replacing()
     current: Release | None = releases["current"]
     result: Result = {"before": good_one(replacing) if replacing else current, "is_unfinished": replacing is not None}
     result["is_ours"] = bool(current and current["run_id"] == params["run_id"])
-    result["has_lock"] = params["lock"] and not module.check_mode
+    result["has_lock"] = has_lock
     result["is_locked_by_another"] = notes.is_locked_by_another(params["run_id"])
     if params["pull"] == "never":
         Docker(module).do("version", limit=15)
