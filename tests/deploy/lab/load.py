@@ -19,8 +19,9 @@ PAGES = ("/dashboard", "/directory", "/admin/", "/admin/employees/", "/admin/dep
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request that was not answered as it should be, `at` seconds of the clock, for whom and why."""
+    """A request that was not answered as it should be: when it was `sent` and ended (seconds of the clock), and why."""
 
+    sent: float
     at: float
     what: str
     why: str
@@ -88,11 +89,11 @@ class Person(threading.Thread):
         try:
             answer = self._ask("GET", path)
         except requests.RequestException as error:
-            self.load.fail(f"GET {path}", f"{type(error).__name__}: {error}")
+            self.load.fail(began, f"GET {path}", f"{type(error).__name__}: {error}")
             return None
         if answer.status_code != 200 or 'name="csrf_token"' not in answer.text:
             where = answer.headers.get("Location", answer.text[:200])
-            self.load.fail(f"GET {path}", f"{answer.status_code} {where}")
+            self.load.fail(began, f"GET {path}", f"{answer.status_code} {where}")
             return None
         self.load.answered(time.monotonic() - began)
         return answer
@@ -107,7 +108,7 @@ class Person(threading.Thread):
         try:
             answer = self._ask("POST", self.record, data={**fields(page), "phone": phone})
         except requests.RequestException as error:
-            self.load.fail(f"POST {self.record}", f"{type(error).__name__}: {error}")
+            self.load.fail(began, f"POST {self.record}", f"{type(error).__name__}: {error}")
             return
         if answer.status_code in (302, 303) and "/login" not in answer.headers.get("Location", ""):
             self.load.answered(time.monotonic() - began)
@@ -116,7 +117,7 @@ class Person(threading.Thread):
         else:
             if answer.status_code < 500:
                 edits.unknown.remove(phone)
-            self.load.fail(f"POST {self.record}", f"{answer.status_code} {_told(answer.text)}")
+            self.load.fail(began, f"POST {self.record}", f"{answer.status_code} {_told(answer.text)}")
 
     def _ask(self, method: str, path: str, **options: object) -> requests.Response:
         return self.browser.request(
@@ -159,10 +160,10 @@ class Load:
         with self._lock:
             self.seconds.append(seconds)
 
-    def fail(self, what: str, why: str) -> None:
+    def fail(self, sent: float, what: str, why: str) -> None:
         """Note one that was not."""
         with self._lock:
-            self.failures.append(Failure(time.monotonic(), what, why))
+            self.failures.append(Failure(sent, time.monotonic(), what, why))
 
     def mark(self) -> Mark:
         """Return a point in time from which requests and failures are counted."""
@@ -201,10 +202,9 @@ class Mark:
         """Return what failed since."""
         return self.load.failures[self.failed_before :]
 
-    def trouble_seconds(self) -> float:
-        """Return for how long requests failed: from this point to the last one that did."""
-        failed = self.failures()
-        return failed[-1].at - self.at if failed else 0.0
+    def trouble_seconds(self, sent_since: float = 0.0) -> float:
+        """Return for how long requests failed that were sent since a time: from this point to the last one that did."""
+        return max((failed.at - self.at for failed in self.failures() if failed.sent >= sent_since), default=0.0)
 
     def slowest(self) -> float:
         """Return the seconds of the slowest answer since."""
