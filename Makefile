@@ -91,7 +91,7 @@ provision: deploy-tools ## prepare the servers of an inventory (ENV=staging or p
 deploy: deploy-tools ## bring an image to all servers, one at a time, and back where that fails (ENV, TAG)
 	@scripts/deploy deploy
 
-rollback: deploy-tools ## bring an earlier image back (ENV, TO=tag; without TO the one before)
+rollback: deploy-tools ## bring an earlier image back (ENV, TO=tag; without TO the one before; OF=run: only if that deployed it)
 	@scripts/deploy rollback
 
 smoke: ## look whether what was deployed serves (ENV, TAG, URL)

@@ -160,10 +160,11 @@ def _back(server: Server, note: Note) -> None:
         server.after = title(note["now"])
 
 
-def still_locked(run: Run, servers: list[Server]) -> list[str]:
-    """Return the servers that hold the lock of this run and can't be asked to give it back."""
+def still_locked(forth: Run, back: Run | None, servers: list[Server]) -> list[str]:
+    """Return the servers that hold the lock of this run and could not be asked to give it back."""
     hanging = {server.name for server in servers if server.state.startswith("hangs")}
-    return [note["host"] for note in run.notes if note.get("has_lock") and note["host"] in hanging]
+    given = [n["host"] for n in (back.notes if back else ()) if n.get("step") == "unlocked" and n["outcome"] == "ok"]
+    return [n["host"] for n in forth.notes if n.get("has_lock") and n["host"] in hanging and n["host"] not in given]
 
 
 def title(release: Note | None) -> str:
@@ -191,11 +192,13 @@ def lines(kind: str, forth: Run, back: Run | None, servers: list[Server]) -> Ite
             yield f"  | {line}"
     for name in dict.fromkeys([*forth.left_out(), *(back.left_out() if back else ())]):
         yield f"The load balancer {name} did not answer and was left out; look after it before the next run."
-    for name in still_locked(forth, servers):
+    for name in still_locked(forth, back, servers):
         yield f"{name} hangs with the lock of this run: once it answers again, scripts/deploy unlock, then deploy."
     for note in forth.notes:
-        if note.get("step") == "drained" and note.get("left"):
-            place = note.get("balancer", note["host"])
+        place = note.get("balancer", note["host"])
+        if note.get("step") == "ready" and note.get("is_taken_out"):
+            yield f"{note['server']} is in maintenance at {place} and stays there, until somebody sets it ready."
+        elif note.get("step") == "drained" and note.get("left"):
             yield f"{note['server']} still had {note['left']} sessions at {place} when it was replaced."
         elif note.get("step") == "kept" and note.get("message"):
             yield f"What {note['host']} does not need any more is still there: {note['message']}"

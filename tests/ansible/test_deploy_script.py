@@ -186,6 +186,9 @@ def test_server_that_hangs_is_named_with_where_it_was_drained(checkout: Checkout
     asked = [note("app1", "asked", before=OLD), note("app2", "asked", before=OLD, has_lock=True)]
     checkout.plan({"deploy": {"code": 4, "notes": [*asked, *swapped("app1"), gone]}, "way_back": {"notes": back}})
     assert "app2 hangs with the lock of this run" in checkout.run("deploy").stdout
+    back.append(note("app2", "unlocked"))  # its Docker hangs, SSH does not
+    checkout.plan({"deploy": {"code": 4, "notes": [*asked, *swapped("app1"), gone]}, "way_back": {"notes": back}})
+    assert "lock" not in checkout.run("deploy").stdout
 
 
 @pytest.mark.parametrize(
@@ -247,10 +250,11 @@ def test_looking_only_changes_nothing_and_never_goes_back(checkout: Checkout) ->
 
 def test_rollback_names_its_tag_or_lets_the_servers_say(checkout: Checkout) -> None:
     checkout.run("rollback", TO="v0")
-    checkout.run("rollback")
+    checkout.run("rollback", OF="https://ci.example.com/7")
     first, second = (call["values"] for call in checkout.calls)
     assert first["rollcall_to"] == "v0"
     assert "rollcall_to" not in second
+    assert [values.get("rollcall_of") for values in (first, second)] == [None, "https://ci.example.com/7"]
     assert "rollcall_tag" not in {**first, **second}
 
 
@@ -272,6 +276,14 @@ def test_load_balancer_that_was_left_out_is_named(checkout: Checkout) -> None:
     assert done.returncode == 0
     assert "The load balancer lb2 did not answer" in done.stdout
     assert "  lb" not in done.stdout
+
+
+def test_server_in_maintenance_is_named(checkout: Checkout) -> None:
+    stays = note("app1", "ready", server="app1", balancer="lb1", is_taken_out=True)
+    checkout.plan({"deploy": {"notes": [*looked("app1"), *swapped("app1"), stays]}})
+    done = checkout.run("deploy")
+    assert done.returncode == 0
+    assert "app1 is in maintenance at lb1" in done.stdout
 
 
 def test_stopped_in_its_middle_it_takes_back_what_it_began(checkout: Checkout) -> None:

@@ -44,13 +44,19 @@ def balancer() -> ModuleType:
 
 
 def act(
-    balancer: ModuleType, folder: Path, state: str, limit: int = 5, **states: list[tuple[str, int]]
+    balancer: ModuleType,
+    folder: Path,
+    state: str,
+    limit: int = 5,
+    may_be_last: bool = False,
+    **states: list[tuple[str, int]],
 ) -> tuple[Any, list[str]]:
     """Drain app1 or put it back; return what was said and what HAProxy was told."""
     path = folder / "socket"
     with _Haproxy(path, states) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        params = {"socket": str(path), "backend": "rollcall", "server": "app1", "limit": limit, "may_be_last": False}
+        params = {"socket": str(path), "backend": "rollcall", "server": "app1", "limit": limit}
+        params["may_be_last"] = may_be_last
         module = SimpleNamespace(params=params, check_mode=False)
         try:
             said = getattr(balancer, state)(module, balancer.status(str(path), "rollcall"))
@@ -78,6 +84,17 @@ def test_the_only_server_that_is_up_is_not_drained(balancer: ModuleType, tmp_pat
     assert said["left"] == 0
 
 
+def test_the_only_server_that_is_up_is_drained_where_that_is_accepted(balancer: ModuleType, tmp_path: Path) -> None:
+    said, _told = act(balancer, tmp_path, "drained", may_be_last=True, app1=[("UP", 0)], app2=[("DOWN", 0)])
+    assert said == {"changed": True, "left": 0}
+
+
+@pytest.mark.parametrize("state", ["drained", "ready"])
+def test_server_in_maintenance_stays_there(balancer: ModuleType, tmp_path: Path, state: str) -> None:
+    said, told = act(balancer, tmp_path, state, app1=[("MAINT", 0)], app2=[("DOWN", 0)])
+    assert (said["is_taken_out"], told) == (True, [])
+
+
 def test_server_is_back_when_haproxy_finds_it_up(balancer: ModuleType, tmp_path: Path) -> None:
     said, told = act(balancer, tmp_path, "ready", app1=[("DRAIN", 0), ("DOWN 1/2", 0), ("UP", 0)])
     assert said == {"changed": True}
@@ -87,6 +104,15 @@ def test_server_is_back_when_haproxy_finds_it_up(balancer: ModuleType, tmp_path:
 def test_server_that_does_not_come_up_fails(balancer: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(balancer.Refused, match="finds app1 DOWN"):
         act(balancer, tmp_path, "ready", 0, app1=[("DOWN", 0)])
+
+
+def test_rollback_of_a_run_leaves_what_another_one_deployed() -> None:
+    module = load(ROLE / "library/rollcall_release.py", "rollcall_release")
+    older = {"image": "r/hr/rollcall", "tag": "v1", "digest": "sha256:1"}
+    current = {**older, "tag": "v2", "digest": "sha256:2", "run": "ci/7", "older": older}
+    wanted = {"image": "r/hr/rollcall", "tag": "", "pull": "missing"}
+    for of, tag in ((None, "v1"), ("ci/7", "v1"), ("ci/8", "v2")):
+        assert module._wanted({"current": current, "previous": []}, {**wanted, "of": of})["tag"] == tag
 
 
 @pytest.mark.parametrize("name", ["rollcall_release", "rollcall_once", "rollcall_balancer"])

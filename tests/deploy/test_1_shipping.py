@@ -88,6 +88,10 @@ def test_red_test_stops_the_pipeline_before_an_image_is_built(serving: Lab) -> N
 
 def test_version_that_never_is_ready_is_taken_back(serving: Lab, load: Load, figure: Figure) -> None:
     tag = serving.workspace.change("A version that does not come up", never_is_ready)
+    # A run that was killed when it had replaced the server leaves what ran before it, which is nothing to go back to.
+    server, left = serving.servers["app1"], f"{serving.inventory.image}:{serving.versions['v1']}"
+    server.run("docker", "create", "--name", "rollcall-app-before", left)
+    server.run("sh", "-c", "mkdir /etc/rollcall/before && echo PUBLIC_URL=https://left > /etc/rollcall/before/app.env")
     began, since = time.monotonic(), load.mark()
     done = serving.pipeline(branch="main")
     assert done.stage("Deploy to staging") == "FAILURE"
@@ -154,8 +158,10 @@ def test_server_that_hangs_is_left_drained_and_the_others_go_back(serving: Lab, 
 
 def test_next_deployment_brings_back_the_server_that_hung(serving: Lab, load: Load, figure: Figure) -> None:
     began, since = time.monotonic(), load.mark()
-    good(serving.workspace.make("deploy", TAG=serving.versions["v5"]))
+    done = good(serving.workspace.make("deploy", TAG=serving.versions["v5"]))
     assert serving.running() == dict.fromkeys(APPS, serving.versions["v5"])
+    replaced = done.stdout.partition("TASK [app : Replace application and worker")[2]
+    assert re.findall(r"^changed: \[(app\d)\]", replaced, flags=re.M)[0] == "app2", "who serves nobody goes first"
     all_was_well(since, load, figure, time.monotonic() - began)
     for name in ("lb1", "lb2"):
         told = serving.at_balancer(name, "show servers state")

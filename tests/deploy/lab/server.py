@@ -13,6 +13,8 @@ from tests.deploy.lab.ground import LabError, outcome, run
 from tests.services.process import as_account, descendants, signal_all
 
 PREFIX = "rollcall-"
+SUDO_LOG = "/var/log/sudo.log"
+"""What became root, with all its words: Ansible's steps."""
 START_SECONDS = 20
 # A mount namespace of its own, so that nothing of this is seen outside, and all of it goes with the last process. Its
 # root is exchanged for the server's, or who enters a container would start from this machine's. Docker lays overlays of
@@ -59,6 +61,8 @@ class Server:
         (upper / "etc/resolv.conf").write_text("")
         key = upper / "etc/ssh/ssh_host_ed25519_key"
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", key])
+        (upper / "etc/sudoers.d").mkdir()
+        (upper / "etc/sudoers.d/log").write_text(f'Defaults logfile="{SUDO_LOG}", loglinelen=0\n')
         home = upper / "home/deploy"
         (home / ".ssh").mkdir(parents=True, mode=0o700)
         (home / ".ssh/authorized_keys").write_text(public_key)

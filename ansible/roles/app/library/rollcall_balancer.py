@@ -17,6 +17,7 @@ short_description: Drain a server in HAProxy, put it back, or look
 description:
   - C(drained) lets a server end what it does and gets it nothing new; what takes longer than C(limit) is only said.
   - C(ready) puts it back and waits until HAProxy finds it up. C(looked) says how all servers stand.
+  - A server that somebody put into maintenance stays there, whatever is asked for.
 options:
   state: {description: What to do., choices: [looked, drained, ready], type: str, required: true}
   backend: {description: Backend that the servers belong to., type: str, default: rollcall}
@@ -67,13 +68,18 @@ def drained(module: AnsibleModule, servers: Servers) -> dict[str, Any]:
     """Send the server nothing new and wait until it has no session, or for as long as the limit says."""
     params = module.params
     name = params["server"]
+    if is_taken_out(servers[name]):
+        return {"is_taken_out": True, "left": servers[name]["sessions"]}
     if "DRAIN" in servers[name]["status"]:
         is_changed = False
     else:
         others = [other for other in servers if other != name]
         is_last = is_up(servers[name]) and others and not any(is_up(servers[other]) for other in others)
         if is_last and not params["may_be_last"]:
-            raise Refused(f"{name} is the only server that is up: bring another one up first.")
+            raise Refused(
+                f"{name} is the only server that is up: bring another one up first, or let nobody be served meanwhile"
+                " by -e app_may_be_last=true."
+            )
         is_changed = True
     if module.check_mode:
         return {"changed": is_changed}
@@ -90,6 +96,8 @@ def ready(module: AnsibleModule, servers: Servers) -> dict[str, Any]:
     """Let the server get requests and wait until HAProxy finds it up."""
     params = module.params
     name = params["server"]
+    if is_taken_out(servers[name]):
+        return {"is_taken_out": True}
     is_changed = not is_up(servers[name])
     if module.check_mode:
         return {"changed": is_changed}
@@ -107,6 +115,11 @@ def ready(module: AnsibleModule, servers: Servers) -> dict[str, Any]:
 def is_up(server: dict[str, Any]) -> bool:
     """Say whether HAProxy sends requests there; one that is just going down still counts."""
     return str(server["status"]).startswith(("UP", "no check"))
+
+
+def is_taken_out(server: dict[str, Any]) -> bool:
+    """Say whether somebody put the server into maintenance."""
+    return str(server["status"]).startswith("MAINT")
 
 
 def status(path: str, backend: str) -> Servers:

@@ -36,6 +36,7 @@ options:
   image: {description: Name of the image without tag., type: str, required: true}
   tag: {description: Tag to deploy; none looks up the release before the current one., type: str}
   digest: {description: Digest that the image has to have., type: str}
+  of: {description: Run whose release is to be taken back; what another one deployed stays., type: str}
   commit: {description: Commit that the image has to be of., type: str}
   pull: {description: Whether to ask the registry., choices: [always, missing, never], default: missing, type: str}
   registry_user: {description: Account at the registry., type: str}
@@ -62,6 +63,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "image": {"required": True},
     "tag": {},
     "digest": {},
+    "of": {},
     "commit": {},
     "pull": {"choices": ["always", "missing", "never"], "default": "missing"},
     "registry_user": {},
@@ -94,7 +96,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
     step: Result = {"step": module.params["state"]}
     try:
-        if step["step"] == "asked" or module.check_mode:
+        if step["step"] in ("asked", "unlocked") or module.check_mode:
             result = STATES[step["step"]](module)
         else:
             limit = module.params["ready_timeout"] + module.params["stop_timeout"] + 30
@@ -114,15 +116,27 @@ def asked(module: AnsibleModule) -> Result:
     has_lock = params["lock"] and not module.check_mode
     if has_lock:
         _take_lock(notes, params)
+    try:
+        return {**_looked(module, notes), "has_lock": has_lock}
+    except Trouble:
+        if has_lock:
+            notes.unlock(params["run_id"])  # what can't be asked here is left out by those who go on
+        raise
+
+
+def _looked(module: AnsibleModule, notes: Notes) -> Result:
+    """Say what runs and what is wanted, with the image at hand."""
+    params = module.params
     releases, replacing = notes.releases(), notes.replacing()
     current: Release | None = releases["current"]
     result: Result = {"before": good_one(replacing) if replacing else current, "is_unfinished": replacing is not None}
     result["is_ours"] = bool(current and current["run_id"] == params["run_id"])
-    result["has_lock"] = has_lock
     result["is_locked_by_another"] = notes.is_locked_by_another(params["run_id"])
     if params["pull"] == "never":
         Docker(module).do("version", limit=15)
         return result
+    if replacing and not params["tag"]:
+        raise Trouble("A run that did not end left this server half replaced: say by TO= which tag it should have.")
     wanted = _wanted(releases, params)
     with Login(module, params["image"], params["registry_user"] or "", params["registry_password"] or "") as docker:
         found, is_new = _fetch(module, docker, wanted)
@@ -150,7 +164,10 @@ def _wanted(releases: dict[str, Any], params: dict[str, Any]) -> Release:
         same = [r for r in known if r["tag"] == params["tag"]] if params["pull"] == "missing" else []
         fresh = {"image": params["image"], "tag": params["tag"], "digest": ""}
         return {**same[0]} if same else fresh
-    older = (releases["current"] or {}).get("older")
+    current = releases["current"] or {}
+    if params["of"] and current and current["run"] != params["of"]:
+        return {**current}
+    older = current.get("older")
     if not older:
         raise Trouble("This server knows no release before the current one: name a tag by TO=.")
     return {**next((r for r in known if r["digest"] == older["digest"]), older)}
@@ -194,6 +211,8 @@ def replaced(module: AnsibleModule) -> Result:
         if known["digest"] == found["digest"]:
             # A rollback does not make it a newer one: the next goes further back, not forward again.
             release.update(is_known=True, **({"older": known.get("older")} if params["is_rollback"] else {}))
+    if notes.replacing() is None:
+        containers.remove_those_before()  # of a run that ended well and could not tidy up; never to go back to
     note = notes.begin("forth", releases["current"], release, params["run_id"])
     put_settings(notes.folder, params["settings"], params["secrets"])
     containers.put_aside()
