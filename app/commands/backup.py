@@ -18,6 +18,7 @@ from app.core.build import build
 from app.core.clock import now
 from app.core.database.schema import HEAD
 from app.core.storage import Storage, storage
+from app.extensions import db
 
 TOLD_EVERY_SECONDS = 2.0
 
@@ -98,7 +99,9 @@ def _notes(made: Made) -> list[str]:
         notes.append("SECRET_KEY is not in it, as it comes from a setting: keep it, or everybody has to sign in again.")
     if made.strangers:
         names = ", ".join(sorted(made.strangers))
-        notes.append(f"These tables are not Rollcall’s, and not in it: {names}.")
+        notes.append(f"These tables and columns are not Rollcall’s, and not in it: {names}.")
     if told["schema"] > HEAD:
         notes.append(f"The database is at migration {told['revision']}: restore it with the version that made that.")
+        if unknown := ", ".join(sorted({*told["tables"]} - {*db.metadata.tables})):
+            notes.append(f"This version can’t tell whose these tables are, so they are in it: {unknown}.")
     return notes

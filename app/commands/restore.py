@@ -49,6 +49,10 @@ def restore(context: click.Context, file: Path, is_replaced: bool, is_without_fi
     with _failing_in_words(), opened(file) as backup:
         parts = restoring.check(backup, lambda name: progress(f"checking {name}"))
         click.echo(_about(backup), err=True)
+        if strangers := ", ".join(restoring.strangers(backup, parts)):
+            click.echo(
+                f"Its migration does not make these tables and columns, so they are left out: {strangers}.", err=True
+            )
         with as_migrator():
             done = restoring.restore(db.engine, backup, parts, is_replaced=is_replaced, progress=progress)
         click.echo(_told(done, backup))

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.changes.journal import ChangeSet
 from app.commands.migrator import refuse_unfinished
+from app.core.backup import migrating
 from app.core.backup.tables import UNFINISHED
 from app.core.storage import storage
 from app.extensions import db
@@ -110,6 +111,26 @@ def test_what_is_asked_for_is_kept_and_what_is_not_goes(installation: Flask, tmp
     restored = run("restore", path, "--replace")
     assert "The backup holds no files of the store." in restored.stderr
     assert "Now run `flask --app run journal restored`" in restored.stdout
+
+
+def test_what_is_not_ours_is_named_and_what_nobody_can_tell_apart_is_left_out_later(
+    installation: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE bicycles (id INTEGER NOT NULL PRIMARY KEY)"))
+        # What a newer version made of the schema, and this one was brought back on.
+        connection.execute(text("INSERT INTO schema_state VALUES (9999, '9999', 6, '2030-01-01 00:00:00.000000')"))
+    made = run("backup", tmp_path / "known.backup")
+    assert "These tables and columns are not Rollcall’s, and not in it: bicycles." in made.stderr
+    with monkeypatch.context() as older:
+        older.setattr(migrating, "is_known", lambda _revision: False)
+        made = run("backup", tmp_path / "unknown.backup")
+    assert "This version can’t tell whose these tables are, so they are in it: bicycles." in made.stderr
+    with db.engine.begin() as connection:
+        connection.execute(text("DELETE FROM schema_state WHERE number = 9999"))
+    restored = run("restore", tmp_path / "unknown.backup", "--replace")
+    assert restored.exit_code == 0, restored.stderr
+    assert "does not make these tables and columns, so they are left out: bicycles." in restored.stderr
 
 
 def test_bucket_is_left_to_its_own_backup_unless_asked_for(s3_url: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, select
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.pool import NullPool
 
-from app.core.backup import tables
+from app.core.backup import migrating, tables
 from app.core.backup.container import Writer
 from app.core.backup.kinds import writer
 from app.core.backup.tables import NotReady, State, Stored
@@ -63,14 +63,14 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 def dump(connection: Connection, into: Writer, progress: Progress) -> set[str]:
-    """Write the tables of a snapshot, and what the manifest tells of them; return the tables that are not ours.
+    """Write the tables of a snapshot, and what the manifest tells of them; return the tables and columns not in it.
 
-    Raises NotReady for a database that was never migrated, or is half restored.
+    Raises NotReady for a database that was never migrated, is half restored, or lacks what its migration makes.
     """
     state = tables.state(connection)
-    wanted, strangers = tables.ours(connection, state.number)
+    ours, strangers = _ours(connection, state.revision)
     told: dict[str, Any] = {}
-    for one in tables.stored(connection, wanted):
+    for one in ours:
         count = _dump(connection, one, into, progress)
         told[one.name] = {
             "rows": count,
@@ -83,9 +83,34 @@ def dump(connection: Connection, into: Writer, progress: Progress) -> set[str]:
         "engine": server.title(connection),
         "since": _since(state),
         "tables": told,
-        "journal": tables.journal_head(connection, wanted),
+        "journal": tables.journal_head(connection, told),
     }
     return strangers
+
+
+def _ours(connection: Connection, revision: str) -> tuple[list[Stored], set[str]]:
+    """Return the tables, with their columns, that migrations make up to this one, and the names of all others.
+
+    Of a migration that only a newer version knows nobody here can tell which these are, so all that is there counts as
+    Rollcall's; the version that puts it back can tell, and leaves the others out.
+    """
+    present = tables.candidates(connection)
+    if not migrating.is_known(revision):
+        return tables.stored(connection, present), set()
+    made = {one.name: one.shape for one in migrating.made_by(revision)}
+    wanted = {name: {column for column, _ in shape} for name, shape in made.items()}
+    found = {one.name: one for one in tables.stored(connection, wanted)}
+    lacking = [name for name, shape in made.items() if name not in found or found[name].shape != shape]
+    if lacking:
+        words = _l(
+            "The database lacks what migration %(revision)s makes (%(names)s), so that no backup of it could be put"
+            " back: repair it first.",
+            revision=revision,
+            names=", ".join(lacking),
+        )
+        raise NotReady(words)
+    columns = {f"{one.name}.{other}" for one in found.values() for other in one.others}
+    return list(found.values()), columns | (present - {*found})
 
 
 def _since(state: State) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -153,15 +153,20 @@ def writer(fields: Sequence[Field]) -> Callable[[Iterable[Sequence[Any]]], bytes
     return lines
 
 
-def reader(fields: Sequence[Field]) -> Callable[[bytes], dict[str, Any]]:
-    """Return what makes a line into a row by the names of its columns; it raises ValueError for what is none."""
+def reader(fields: Sequence[Field], skipped: Collection[int] = ()) -> Callable[[bytes], dict[str, Any]]:
+    """Return what makes a line into a row by the names of its columns; it raises ValueError for what is none.
+
+    The values at the places `skipped` are of other columns, and left out.
+    """
     changed = _changed(fields, READ)
     names = [field.name for field in fields]
 
     def row(line: bytes) -> dict[str, Any]:
         values = json.loads(line)
-        if not isinstance(values, list) or len(values) != len(names):
+        if not isinstance(values, list) or len(values) != len(names) + len(skipped):
             raise ValueError("this is no row of the table")
+        if skipped:
+            values = [value for place, value in enumerate(values) if place not in skipped]
         return dict(zip(names, _with(values, changed), strict=True))
 
     return row

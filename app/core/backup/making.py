@@ -37,7 +37,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A backup that was made: its manifest, and the tables of the database that are not Rollcall's."""
+    """A backup that was made: its manifest, and the tables and columns of the database that are not in it."""
 
     path: Path
     told: dict[str, Any]

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Connection, Engine, create_engine, insert, select, text
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
-from app.core.backup import ground, tables
+from app.core.backup import ground, migrating, tables
 from app.core.backup.container import Backup, Unfit, broken
 from app.core.backup.dumping import PART, ROWS, Progress
 from app.core.backup.kinds import Field, Kind, reader
-from app.core.backup.tables import STATE, UNFINISHED, VERSIONS, Stored
+from app.core.backup.tables import UNFINISHED, VERSIONS, Stored
 from app.core.chunks import chunks
 from app.core.database import migration
 from app.core.database.schema import HEAD
 from app.core.problems import Problem
 from app.core.querycache.versions import HALF_BITS
-from app.extensions import db, migrate
+from app.extensions import db
 
 TOKENS = "cache_versions"
 TOKEN = (Field("name", Kind.TEXT), Field("high", Kind.INTEGER), Field("low", Kind.INTEGER))
-NEVER = 2**31 - 1
-"""No code is so new: what `oldest_code` says while a database is not whole."""
 BY_ITSELF = {
     "access_roles", "cache_uses", "cache_versions", "change_sets", "changes", "deployments", "grants", "job_leases",
     "jobs", "read_only", "schema_state", "seals", "search_words", "segments", "servers", "sign_in_throttles", "signs",
@@ -76,7 +68,7 @@ def check(backup: Backup, progress: Callable[[str], None]) -> list[Stored]:
         wanted = {name: [tuple(one) for one in each["columns"]] for name, each in told["tables"].items()}
         next_ids = {name: each["next_id"] for name, each in told["tables"].items()}
         rows = [int(each["rows"]) for each in told["tables"].values()]
-    if not _is_known(found):
+    if not migrating.is_known(found):
         raise Unfit(
             _l(
                 "%(path)s was written by a newer Rollcall (%(version)s, migration %(revision)s): restore it with that"
@@ -87,18 +79,24 @@ def check(backup: Backup, progress: Callable[[str], None]) -> list[Stored]:
             )
         )
     backup.check(progress)
-    made = _made_by(found)
-    shapes = {one.name: {(field.name, str(field.kind)) for field in one.fields} for one in made}
-    if shapes != {name: {each[:2] for each in columns} for name, columns in wanted.items()} or any(
-        PART.format(name) not in parts for name in wanted
-    ):
-        other = {name for name in {*shapes} | {*wanted} if name not in shapes or name not in wanted}
-        words = ", ".join(sorted(other)) or _l("their columns")
-        raise Unfit(
-            _l("%(path)s holds other tables than its migration makes (%(tables)s).", path=backup.path, tables=words)
-        )
+    made = migrating.made_by(found)
+    given = {name: {each[:2] for each in columns} for name, columns in wanted.items() if PART.format(name) in parts}
+    lacking = [one.name for one in made if not one.shape <= given.get(one.name, set())]
+    if lacking:
+        names = ", ".join(lacking)
+        raise Unfit(_l("%(path)s lacks what its migration makes (%(tables)s).", path=backup.path, tables=names))
     assert all(count >= 0 for count in rows)
     return [_in_file(one, wanted[one.name], next_ids[one.name]) for one in made]
+
+
+def strangers(backup: Backup, parts: list[Stored]) -> list[str]:
+    """Return the tables and columns of a checked backup that its migration does not make, and nobody puts back.
+
+    A version that does not know the migration backs all up that is there, as it can't tell which are Rollcall's.
+    """
+    told = {name: [str(one[0]) for one in each["columns"]] for name, each in backup.told["tables"].items()}
+    found = [f"{one.name}.{told[one.name][place]}" for one in parts for place in one.skipped]
+    return sorted([*found, *({*told} - {one.name for one in parts})])
 
 
 def restore(engine: Engine, backup: Backup, parts: list[Stored], *, is_replaced: bool, progress: Progress) -> Restored:
@@ -114,40 +112,17 @@ def restore(engine: Engine, backup: Backup, parts: list[Stored], *, is_replaced:
                 found = _fill(connection, backup, parts, progress)
                 head = migration.head()
                 assert head is not None
-                _migrate(connection, head)
+                migrating.run(connection, head)
                 _step(connection)
         return Restored(found, str(backup.told["revision"]), head)
-
-
-def _is_known(revision: str) -> bool:
-    try:
-        return _scripts().get_revision(revision) is not None
-    except CommandError:
-        return False
-
-
-def _scripts() -> ScriptDirectory:
-    config: Any = migrate.get_config()
-    return ScriptDirectory.from_config(config)
-
-
-def _made_by(revision: str) -> list[Stored]:
-    """Return the tables that migrations make up to this one, found out in memory."""
-    engine = create_engine("sqlite://", poolclass=StaticPool)
-    try:
-        with engine.begin() as connection:
-            with _quietly():
-                _migrate(connection, revision)
-            wanted, _ = tables.ours(connection, number=-1)
-            return tables.stored(connection, wanted)
-    finally:
-        engine.dispose()
 
 
 def _in_file(one: Stored, columns: list[tuple[Any, ...]], next_id: int | None) -> Stored:
     """Return a table with its columns in the order in which the file has them."""
     fields = {field.name: field for field in one.fields}
-    return Stored(one.name, tuple(fields[each[0]] for each in columns), one.key, next_id)
+    names = [str(each[0]) for each in columns]
+    skipped = frozenset(place for place, name in enumerate(names) if name not in fields)
+    return Stored(one.name, tuple(fields[name] for name in names if name in fields), one.key, next_id, skipped=skipped)
 
 
 def _transaction(connection: Connection) -> AbstractContextManager[Any]:
@@ -250,8 +225,8 @@ def _is_left(connection: Connection, gone: set[str], before: str | None) -> bool
 def _fill(connection: Connection, backup: Backup, parts: list[Stored], progress: Progress) -> dict[str, int]:
     """Make all tables anew and fill them; return how many rows each has."""
     is_whole = ground.is_whole(connection)
-    with _quietly():
-        _migrate(connection, str(backup.told["revision"]), VERSIONS if is_whole else ground.HIDDEN_VERSIONS)
+    with migrating.quietly():
+        migrating.run(connection, str(backup.told["revision"]), VERSIONS if is_whole else ground.HIDDEN_VERSIONS)
     _step(connection)
     names = ground.hide(connection, [one.name for one in parts])
     _step(connection)
@@ -272,43 +247,8 @@ def _fill(connection: Connection, backup: Backup, parts: list[Stored], progress:
     return counts
 
 
-def _migrate(connection: Connection, target: str, versions: str = VERSIONS) -> None:
-    """Run migrations up to `target` here; what only a finished database needs (its opened journal) is not done."""
-    scripts = _scripts()
-
-    def steps(revision: Any, _context: Any) -> Any:
-        return scripts._upgrade_revs(target, revision)
-
-    options = migration.configuration(current_app.extensions["migrate"].configure_args)
-    options["render_as_batch"] = connection.dialect.name == "sqlite"
-    if versions != VERSIONS:
-        options["on_version_apply"] = _close_to_all
-    config: Any = migrate.get_config()
-    with EnvironmentContext(config, scripts, fn=steps, destination_rev=target) as environment:
-        environment.configure(connection=connection, version_table=versions, **options)
-        with environment.begin_transaction():
-            environment.run_migrations()
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep Alembic from telling of each migration of tables that nobody has yet."""
-    log = logging.getLogger("alembic.runtime.migration")
-    level = log.level
-    log.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-
-
-def _close_to_all(*, ctx: Any, **_step: Any) -> None:
-    """Have each migration leave tables that no code takes for its own: they are empty, and others may look."""
-    ctx.connection.execute(text(f"UPDATE {STATE} SET oldest_code = {NEVER}"))  # noqa: S608 numbers of ours
-
-
 def _load(connection: Connection, backup: Backup, one: Stored, name: str, progress: Progress) -> None:
-    part, count, row = PART.format(one.name), 0, reader(one.fields)
+    part, count, row = PART.format(one.name), 0, reader(one.fields, one.skipped)
     statement = insert(one.clause(connection, name))
     for lines in chunks(backup.lines(part), ROWS):
         with broken(backup.path, part):
@@ -320,8 +260,8 @@ def _load(connection: Connection, backup: Backup, one: Stored, name: str, progre
 
 
 def _compare(backup: Backup, counts: dict[str, int], loose: str | None) -> None:
-    told = {name: each["rows"] for name, each in backup.told["tables"].items()}
-    differing = sorted(name for name in told if told[name] != counts.get(name))
+    told = backup.told["tables"]
+    differing = sorted(name for name, count in counts.items() if told[name]["rows"] != count)
     if differing or loose:
         words = _l("The rows that are there now are not those of the backup (%(names)s).", names=loose or differing[0])
         raise Unfit(words)

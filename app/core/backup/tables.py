@@ -12,7 +12,6 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Connection, Integer, MetaData, TableClause, column, func, inspect, select, table, text
 
 from app.core.backup.kinds import Field, UnknownKind, field_of, type_of
-from app.core.database.schema import HEAD
 from app.core.problems import Problem
 from app.extensions import db
 
@@ -31,12 +30,22 @@ class NotReady(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A table: its columns in their order, those of its key, and the next id where it gives ids by itself."""
+    """A table: its columns in their order, those of its key, and the next id where it gives ids by itself.
+
+    `others` are columns that it has besides, and `skipped` the places of such columns in a file.
+    """
 
     name: str
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     next_id: int | None = None
+    others: tuple[str, ...] = ()
+    skipped: frozenset[int] = frozenset()
+
+    @property
+    def shape(self) -> set[tuple[str, str]]:
+        """The name and kind of each column."""
+        return {(field.name, str(field.kind)) for field in self.fields}
 
     def clause(self, connection: Connection, name: str | None = None) -> TableClause:
         """Return the table as statements name it, also while it goes by another name."""
@@ -77,34 +86,30 @@ def state(connection: Connection) -> State:
     return State(found, int(connection.scalar(rows) or 0), connection.scalar(first))
 
 
-def stored(connection: Connection, wanted: Collection[str]) -> list[Stored]:
-    """Return these tables as the database has them, by name."""
+def stored(connection: Connection, wanted: Mapping[str, Collection[str]] | Collection[str]) -> list[Stored]:
+    """Return those of these tables that the database has, by name, with all their columns or with those named here."""
     reflected = MetaData()
     reflected.reflect(connection, only=lambda name, _metadata: name in wanted)
     next_ids = _next_ids(connection)
     found = []
-    for _, one in sorted(reflected.tables.items()):
-        is_json = _json_texts(connection, one.name)
+    for name in sorted({*wanted} & {*reflected.tables}):
+        one, is_json = reflected.tables[name], _json_texts(connection, name)
+        asked = {*wanted[name]} if isinstance(wanted, Mapping) else {each.name for each in one.columns}
+        columns = [each for each in one.columns if each.name in asked]
         try:
-            fields = tuple(field_of(each.name, each.type, each.name in is_json) for each in one.columns)
+            fields = tuple(field_of(each.name, each.type, each.name in is_json) for each in columns)
         except UnknownKind as error:
-            words = _l(
-                "The table %(table)s has a column that backups don’t know: %(what)s.", table=one.name, what=error
-            )
+            words = _l("The table %(table)s has a column that backups don’t know: %(what)s.", table=name, what=error)
             raise NotReady(words) from error
         key = tuple(each.name for each in one.primary_key)
-        found.append(Stored(one.name, fields, key, next_ids.get(one.name)))
+        others = tuple(each.name for each in one.columns if each.name not in asked)
+        found.append(Stored(name, fields, key, next_ids.get(name), others))
     return found
 
 
-def ours(connection: Connection, number: int) -> tuple[set[str], set[str]]:
-    """Return the tables that are Rollcall's, but for Alembic's, and those that nobody here knows.
-
-    Of a schema that is not this code's nobody can tell which are which, so all of them count as Rollcall's.
-    """
-    found = {name for name in names(connection) if name != VERSIONS and not name.startswith("sqlite_")}
-    known = set(db.metadata.tables)
-    return (found, set()) if number != HEAD else (found & known, found - known)
+def candidates(connection: Connection) -> set[str]:
+    """Return the tables that may be Rollcall's: all but those of Alembic and SQLite."""
+    return {name for name in names(connection) if name != VERSIONS and not name.startswith("sqlite_")}
 
 
 def counts(connection: Connection, wanted: Mapping[str, str] | Sequence[str]) -> dict[str, int]:

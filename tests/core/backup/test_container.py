@@ -122,11 +122,12 @@ def rewritten(kept: Kept, path: Path, change: Callable[[dict[str, Any]], None]) 
     [
         (lambda told: told.update(revision="9999"), r"newer Rollcall \(1, migration 9999\)"),
         (lambda told: told.pop("tables"), "what it tells of itself can’t be read"),
-        (lambda told: told["tables"].pop("pay"), r"other tables than its migration makes \(pay\)"),
-        (lambda told: told["tables"]["pay"]["columns"].pop(), "other tables than its migration makes"),
+        (lambda told: told["tables"].pop("pay"), r"lacks what its migration makes \(pay\)"),
+        (lambda told: told["tables"]["pay"]["columns"].pop(), r"lacks what its migration makes \(pay\)"),
+        (lambda told: told["tables"]["pay"]["columns"][1].__setitem__(1, "bytes"), r"lacks .* makes \(pay\)"),
         (lambda told: told["parts"]["database/pay.jsonl"].update(sha256="0" * 64), "pay.jsonl is not as it was"),
     ],
-    ids=["newer", "without tables", "without a table", "without a column", "other content"],
+    ids=["newer", "without tables", "without a table", "without a column", "other kind", "other content"],
 )
 def test_backup_that_would_not_fit_is_refused_before_any_database_is_touched(
     kept: Kept, context: Flask, tmp_path: Path, change: Callable[[dict[str, Any]], None], words: str

@@ -16,15 +16,16 @@ from app.changes.journal import ChangeRow, ChangeSet
 from app.changes.replay import compare
 from app.changes.seals import Seal
 from app.changes.verification import verify
-from app.core.backup import files
+from app.core.backup import files, migrating, restoring
 from app.core.backup.container import opened
+from app.core.backup.tables import NotReady
 from app.core.database import migration, schema
 from app.core.storage import storage
 from app.extensions import db
 from app.people.employee import Employee
 from tests.actions.archive.archiving import archive
 from tests.applications import application
-from tests.core.backup.backing import TOKENS, back_up, contents, put_back, silent, tokens
+from tests.core.backup.backing import CHECKED, TOKENS, back_up, contents, put_back, silent, tokens
 from tests.core.backup.conftest import DIFFICULT, Kept
 from tests.migrations.rows import fill
 from tests.sample import act
@@ -100,7 +101,11 @@ def test_every_kind_of_value_of_an_older_schema_comes_back_and_is_brought_up_to_
         held = contents()
         downgrade()
         older = migration.current()
+        with db.engine.begin() as connection:  # of others, and of a kind that backups don't know
+            connection.execute(text("CREATE TABLE bicycles (id INTEGER NOT NULL PRIMARY KEY, rung TIME)"))
+            connection.execute(text("ALTER TABLE departments ADD COLUMN bell TIME"))
         made = back_up(tmp_path / "every.backup")
+    assert made.strangers == {"bicycles", "departments.bell"}
     assert (made.told["revision"], made.told["schema"]) == (older, int(older or 0))
     done = put_back(made.path)
     assert (done.revision, done.head) == (older, migration.head())
@@ -126,6 +131,40 @@ def test_database_that_a_newer_version_migrated_is_backed_up_by_this_one(
     assert told["tables"]["of_tomorrow"]["rows"] == 1
     with db.engine.begin() as connection:
         connection.execute(text("DROP TABLE of_tomorrow"))
+
+
+@pytest.mark.once
+def test_what_a_version_that_did_not_know_the_migration_backed_up_is_put_back_by_one_that_does(
+    kept: Kept, holding: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE bicycles (id INTEGER NOT NULL PRIMARY KEY)"))
+        connection.execute(text("ALTER TABLE departments ADD COLUMN bell INTEGER"))
+    with monkeypatch.context() as older:
+        older.setattr(migrating, "is_known", lambda _revision: False)
+        made = back_up(tmp_path / "unknown.backup")
+    assert made.strangers == set()
+    assert "bicycles" in made.told["tables"]
+    with db.engine.begin() as connection:
+        connection.execute(text("DROP TABLE bicycles"))
+    put_back(made.path)
+    assert contents() == kept.contents
+    with opened(made.path) as backup:
+        assert restoring.strangers(backup, CHECKED[made.path]) == ["bicycles", "departments.bell"]
+    look_at_the_schema(holding)
+
+
+@pytest.mark.once
+def test_database_that_lacks_what_its_migration_makes_is_not_backed_up_in_vain(
+    kept: Kept, holding: Flask, tmp_path: Path
+) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("DROP TABLE search_words"))
+        connection.execute(text("ALTER TABLE signs RENAME COLUMN at TO seen"))
+    with pytest.raises(NotReady, match=r"lacks what migration 0\d+ makes \(search_words, signs\)"):
+        back_up(tmp_path / "x.backup")
+    assert list(tmp_path.glob("*.backup*")) == []
+    put_back(kept.path)
 
 
 @pytest.fixture
