@@ -48,6 +48,15 @@ class HalfDone(Problem):
     )
 
 
+class Unclear(HalfDone):
+    """Nobody answers who could tell whether anything was dropped; the next restore finds out."""
+
+    sentence = _l(
+        "The restore broke off, and the database does not tell whether what it held is gone: run"
+        " `flask --app run restore` again once it answers, without `--replace`, which leaves alone what is still there."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What a restore did: the number of rows of each table, and from which migration to which it was brought then."""
@@ -152,7 +161,10 @@ def _removable(connection: Connection, is_replaced: bool) -> set[str]:
     mine = present & {*db.metadata.tables}
     remains = ground.remains(connection)
     if found == UNFINISHED:
-        return mine | remains
+        found = _intact(connection, present)
+        if found is None:
+            return mine | remains
+        ground.mark(connection, found)
     if found is None and mine:
         names = ", ".join(sorted(mine)[:MOST_TOLD])
         raise Occupied(
@@ -164,6 +176,23 @@ def _removable(connection: Connection, is_replaced: bool) -> set[str]:
     if found is not None:
         _refuse(connection, present, is_replaced)
     return mine | remains | ({VERSIONS} & present)
+
+
+def _intact(connection: Connection, present: set[str]) -> str | None:
+    """Return the migration of a database that is marked and still has all its tables; None for any other.
+
+    A restore that is killed while it waits for whoever reads a table has dropped nothing, and people work on.
+    """
+    if tables.STATE not in present or ground.remains(connection):
+        return None
+    state = db.metadata.tables[tables.STATE].c
+    newest = select(state.revision, state.oldest_code).order_by(state.number.desc()).limit(1)
+    row = connection.execute(newest).first()
+    if row is None or row.oldest_code == migrating.NEVER:
+        return None
+    is_known = migrating.is_known(row.revision)
+    made = {one.name for one in migrating.made_by(row.revision)} if is_known else {*db.metadata.tables}
+    return str(row.revision) if made <= present else None
 
 
 def _refuse(connection: Connection, present: set[str], is_replaced: bool) -> None:
@@ -207,19 +236,33 @@ def _clear(connection: Connection, gone: set[str]) -> None:
         ground.remove(connection, gone - {VERSIONS})
         connection.commit()
     except BaseException as error:
-        if _is_left(connection, gone, before):
+        is_left = _is_left(connection, gone, before)
+        if is_left:
             raise
-        raise HalfDone() from error
+        raise Unclear() if is_left is None else HalfDone() from error
 
 
-def _is_left(connection: Connection, gone: set[str], before: str | None) -> bool:
-    """Say whether no table was dropped, and take the mark back then."""
-    with suppress(SQLAlchemyError):
-        connection.rollback()
-        if before != UNFINISHED and gone <= tables.names(connection):
-            ground.mark(connection, before)
-            return True
-    return False
+def _is_left(connection: Connection, gone: set[str], before: str | None) -> bool | None:
+    """Say whether no table was dropped, and take the mark back then; None where nobody can tell.
+
+    What a lost connection asked for may still wait at the server: it is over when the lock of that connection is free.
+    """
+    try:
+        if not connection.invalidated:
+            connection.rollback()
+            return _take_mark_back(connection, gone, before)
+    except SQLAlchemyError:
+        connection.invalidate()
+    with suppress(SQLAlchemyError, SystemExit), migration.only_one_at_a_time(connection.engine) as fresh:
+        return _take_mark_back(fresh, gone, before)
+    return None
+
+
+def _take_mark_back(connection: Connection, gone: set[str], before: str | None) -> bool:
+    if before == UNFINISHED or not gone <= tables.names(connection):
+        return False
+    ground.mark(connection, before)
+    return True
 
 
 def _fill(connection: Connection, backup: Backup, parts: list[Stored], progress: Progress) -> dict[str, int]:

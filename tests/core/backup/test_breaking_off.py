@@ -5,16 +5,17 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from app.core.backup.restoring import HalfDone, Occupied
+from app.core.backup import ground
+from app.core.backup.restoring import HalfDone, Occupied, Unclear
 from app.core.backup.tables import NotReady
 from app.core.database import engine, migration
 from app.extensions import db
@@ -154,3 +155,59 @@ def test_somebody_who_keeps_a_table_is_waited_for_and_then_left_alone(
     assert contents() == kept.contents
     assert is_ready(holding)
     assert migration.current() == migration.head()
+
+
+@pytest.mark.servers
+def test_killed_before_anything_was_dropped_it_leaves_a_database_that_has_to_be_named_again(
+    kept: Kept, holding: Flask
+) -> None:
+    if not commits_by_steps():
+        return
+    act("create_department", values={"name": "Of the days since"})
+    held = contents()
+    with db.engine.connect() as connection:  # all that a restore does before it waits for whoever reads a table
+        ground.mark(connection)
+    with pytest.raises(Occupied, match="`--replace`"):
+        put_back(kept.path, is_replaced=False)
+    assert contents() == held
+    assert migration.current() == migration.head()
+    with db.engine.connect() as connection:
+        ground.mark(connection)
+    execute("DROP TABLE search_words")
+    put_back(kept.path, is_replaced=False)
+    assert contents() == kept.contents
+
+
+@pytest.mark.servers
+def test_connection_that_is_lost_before_anything_was_dropped_leaves_all_there(
+    kept: Kept, holding: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not commits_by_steps():
+        return
+    with monkeypatch.context() as losing:
+        losing.setattr(ground, "remove", lambda connection, _names: connection.execute(text("KILL CONNECTION_ID()")))
+        with pytest.raises(OperationalError):
+            put_back(kept.path)
+    assert contents() == kept.contents
+    assert migration.current() == migration.head()
+    with monkeypatch.context() as losing:
+        losing.setattr(ground, "remove", lambda connection, _names: connection.execute(text("KILL CONNECTION_ID()")))
+        losing.setattr(migration, "_wait_for_lock", once(migration._wait_for_lock))
+        with pytest.raises(Unclear):
+            put_back(kept.path)
+    with pytest.raises(Occupied):
+        put_back(kept.path, is_replaced=False)
+    assert migration.current() == migration.head()
+
+
+def once(wait: Callable[[Connection], None]) -> Callable[[Connection], None]:
+    """Return what waits for a lock, and the second time finds that the server is gone."""
+    waited: list[Connection] = []
+
+    def again(connection: Connection) -> None:
+        if waited:
+            raise OperationalError("SELECT", None, OSError())
+        waited.append(connection)
+        wait(connection)
+
+    return again
