@@ -20,9 +20,9 @@ from app.commands.restored import restored
 from app.commands.verify import verify
 from app.core.backup import files, keys, restoring
 from app.core.backup.container import Backup, opened
-from app.core.backup.restoring import HalfDone, Restored
+from app.core.backup.restoring import HalfDone, NotMigrated, Restored
 from app.core.clock import now
-from app.core.database import schema
+from app.core.database import migration, schema
 from app.core.database.diagnosis import Fault, diagnose, fault
 from app.core.problems import Problem
 from app.core.storage import storage
@@ -36,15 +36,29 @@ UNCHANGED = "Nothing was changed."
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", "is_replaced", is_flag=True, help="Also where the database holds something, which goes.")
 @click.option("--without-files", "is_without_files", is_flag=True, help="Leave the store of STORAGE_URL as it is.")
+@click.option(
+    "--as-it-was", "is_as_it_was", is_flag=True, help="Leave it at the backup’s migration, for the version of then."
+)
 @click.option("--verify", "is_verified", is_flag=True, help="Then run `journal restored` and `journal verify`.")
 @click.pass_context
 @with_appcontext
-def restore(context: click.Context, file: Path, is_replaced: bool, is_without_files: bool, is_verified: bool) -> None:
+def restore(
+    context: click.Context,
+    file: Path,
+    is_replaced: bool,
+    is_without_files: bool,
+    is_as_it_was: bool,
+    is_verified: bool,
+) -> None:
     """Put the backup FILE in the place of what the database holds, with the account of MIGRATION_DATABASE_URL.
 
     The file is checked first. A database that holds something is left alone without --replace. Stop what serves and
     works before, or start it anew afterwards.
     """
+    if is_as_it_was and is_verified:
+        raise click.UsageError(
+            "--verify looks with this version, and --as-it-was is for another one: give one of them."
+        )
     progress = Progress()
     with _failing_in_words(), opened(file) as backup:
         parts = restoring.check(backup, lambda name: progress(f"checking {name}"))
@@ -53,11 +67,20 @@ def restore(context: click.Context, file: Path, is_replaced: bool, is_without_fi
             click.echo(
                 f"Its migration does not make these tables and columns, so they are left out: {strangers}.", err=True
             )
-        with as_migrator():
-            done = restoring.restore(db.engine, backup, parts, is_replaced=is_replaced, progress=progress)
+        try:
+            with as_migrator():
+                done = restoring.restore(
+                    db.engine, backup, parts, is_replaced=is_replaced, progress=progress, is_as_it_was=is_as_it_was
+                )
+        except NotMigrated:
+            with _failing_after():
+                _put_back_the_rest(backup, is_without_files, progress)
+            raise
         click.echo(_told(done, backup))
+        is_ours = done.head == migration.head()
         with _failing_after():
-            _look()
+            if is_ours:
+                _look()
             _put_back_the_rest(backup, is_without_files, progress)
     if is_verified:
         context.invoke(restored)
@@ -65,9 +88,7 @@ def restore(context: click.Context, file: Path, is_replaced: bool, is_without_fi
             pass
         context.invoke(verify)
     else:
-        click.echo(
-            "Now run `flask --app run journal restored`, start everything, and run `flask --app run journal verify`."
-        )
+        click.echo(_what_now(done, backup, is_ours))
 
 
 @contextmanager
@@ -77,7 +98,7 @@ def _failing_in_words() -> Iterator[None]:
         yield
     except click.ClickException:
         raise
-    except HalfDone as error:
+    except (HalfDone, NotMigrated) as error:
         raise click.ClickException(f"{_why(error.__cause__)} {error}") from error
     except (Problem, SQLAlchemyError) as error:
         if isinstance(error, SQLAlchemyError) and fault(error) is Fault.OTHER:
@@ -90,7 +111,7 @@ def _failing_after() -> Iterator[None]:
     """End with a sentence where the database is put back, and something else is not."""
     try:
         yield
-    except (Problem, SQLAlchemyError) as error:
+    except (Problem, SQLAlchemyError, OSError) as error:
         raise click.ClickException(f"The database is restored, but not everything else: {_why(error)}") from error
 
 
@@ -99,6 +120,8 @@ def _why(error: BaseException | None) -> str:
     if isinstance(error, SQLAlchemyError):
         words = diagnose(error)
         return words.replace("DATABASE_URL", "MIGRATION_DATABASE_URL") if is_own_account() else words
+    if isinstance(error, OSError):
+        return f"{error.filename} can’t be read or written ({error.strerror})."
     if isinstance(error, KeyboardInterrupt):
         return "It was interrupted."
     return str(error)
@@ -116,6 +139,13 @@ def _told(done: Restored, backup: Backup) -> str:
     rows = f"Restored {sum(done.rows.values()):,} rows of {of}."
     later = f" The database was migrated from {done.revision} to {done.head}." if done.revision != done.head else ""
     return rows + later
+
+
+def _what_now(done: Restored, backup: Backup, is_ours: bool) -> str:
+    steps = "run `flask --app run journal restored`, start everything, and run `flask --app run journal verify`."
+    if is_ours:
+        return f"Now {steps}"
+    return f"The database is at migration {done.head}, as it was. Now with Rollcall {backup.told['version']}: {steps}"
 
 
 def _look() -> None:

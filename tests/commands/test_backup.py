@@ -11,6 +11,7 @@ from typing import Any
 import click
 import pytest
 from flask import Flask
+from flask_migrate import downgrade, upgrade
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
@@ -18,7 +19,9 @@ from app.changes.journal import ChangeSet
 from app.commands.migrator import refuse_unfinished
 from app.core.backup import migrating
 from app.core.backup.tables import UNFINISHED
+from app.core.database import migration
 from app.core.storage import storage
+from app.core.version import VERSION
 from app.extensions import db
 from tests.actions.archive.archiving import archive
 from tests.applications import application, migrate
@@ -131,6 +134,32 @@ def test_what_is_not_ours_is_named_and_what_nobody_can_tell_apart_is_left_out_la
     restored = run("restore", tmp_path / "unknown.backup", "--replace")
     assert restored.exit_code == 0, restored.stderr
     assert "does not make these tables and columns, so they are left out: bicycles." in restored.stderr
+
+
+def test_restore_as_it_was_is_for_the_version_of_then(installation: Flask, tmp_path: Path) -> None:
+    downgrade()
+    path = Path(run("backup", tmp_path / "x.backup").stdout.strip())
+    upgrade()
+    refused = run("restore", path, "--replace", "--as-it-was", "--verify")
+    assert refused.exit_code == 2
+    assert "give one of them" in refused.stderr
+    done = run("restore", path, "--replace", "--as-it-was")
+    assert done.exit_code == 0, done.stderr
+    older = migration.current()
+    assert older != migration.head()
+    assert f"The database is at migration {older}, as it was. Now with Rollcall {VERSION}: run" in done.stdout
+    assert departments() == ["Öffentliches 部"]
+
+
+def test_what_is_written_after_the_database_fails_in_a_sentence(installation: Flask, tmp_path: Path) -> None:
+    path = Path(run("backup", tmp_path / "x.backup", "--with-keys").stdout.strip())
+    key = tmp_path / "instance" / "secret_key"
+    key.unlink(missing_ok=True)
+    key.mkdir()  # which can't be read, nor a file put into its place
+    failed = run("restore", path, "--replace")
+    assert failed.exit_code == 1
+    assert f"The database is restored, but not everything else: {key} can’t be" in failed.stderr
+    assert "Traceback" not in failed.output
 
 
 def test_bucket_is_left_to_its_own_backup_unless_asked_for(s3_url: str, tmp_path: Path) -> None:

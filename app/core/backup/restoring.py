@@ -57,6 +57,10 @@ class Unclear(HalfDone):
     )
 
 
+class NotMigrated(Problem):
+    """The tables are those of the backup, and whole, but could not be brought to this version; its cause is why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What a restore did: the number of rows of each table, and from which migration to which it was brought then."""
@@ -108,22 +112,34 @@ def strangers(backup: Backup, parts: list[Stored]) -> list[str]:
     return sorted([*found, *({*told} - {one.name for one in parts})])
 
 
-def restore(engine: Engine, backup: Backup, parts: list[Stored], *, is_replaced: bool, progress: Progress) -> Restored:
+def restore(
+    engine: Engine,
+    backup: Backup,
+    parts: list[Stored],
+    *,
+    is_replaced: bool,
+    progress: Progress,
+    is_as_it_was: bool = False,
+) -> Restored:
     """Put the tables of a checked backup in the place of what the database holds, and bring them to this version.
 
-    Raises Occupied where that is not to go, and HalfDone where the engine could not take all of it back.
+    With `is_as_it_was` they stay at the backup's migration, for the version of then. Raises Occupied where what is
+    there is not to go, HalfDone where the engine could not take all of it back, and NotMigrated.
     """
+    revision = str(backup.told["revision"])
+    head = revision if is_as_it_was else migration.head()
+    assert head is not None
     with migration.only_one_at_a_time(engine) as connection:
         with _transaction(connection):
             gone = _removable(connection, is_replaced)
             _clear(connection, gone)
             with _telling_what_is_lost(connection):
                 found = _fill(connection, backup, parts, progress)
-                head = migration.head()
-                assert head is not None
+            if ground.is_whole(connection):
                 migrating.run(connection, head)
-                _step(connection)
-        return Restored(found, str(backup.told["revision"]), head)
+        if not ground.is_whole(connection):
+            _bring_further(connection, revision, head)
+    return Restored(found, revision, head)
 
 
 def _in_file(one: Stored, columns: list[tuple[Any, ...]], next_id: int | None) -> Stored:
@@ -288,6 +304,20 @@ def _fill(connection: Connection, backup: Backup, parts: list[Stored], progress:
     ground.show(connection, names)
     _step(connection)
     return counts
+
+
+def _bring_further(connection: Connection, revision: str, head: str) -> None:
+    """Migrate tables that are in their places already, on an engine that commits by steps."""
+    try:
+        migrating.run(connection, head)
+        connection.commit()
+    except BaseException as error:  # Ctrl-C, too
+        words = _l(
+            "The database is restored, as of migration %(revision)s, and could not be brought further: run"
+            " `flask --app run migrate`.",
+            revision=revision,
+        )
+        raise NotMigrated(words) from error
 
 
 def _load(connection: Connection, backup: Backup, one: Stored, name: str, progress: Progress) -> None:

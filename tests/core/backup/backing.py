@@ -38,12 +38,15 @@ def back_up(path: Path, store: Storage | None = None, progress: Progress = silen
     return making.make(Wanted(engine(), store, instance, None, {"version": "1"}), path, now(), progress)
 
 
-def put_back(path: Path, *, is_replaced: bool = True, progress: Progress = silent) -> Restored:
+def put_back(
+    path: Path, *, is_replaced: bool = True, progress: Progress = silent, is_as_it_was: bool = False
+) -> Restored:
     """Put a backup, checked once in a run, in the place of what the present application's database holds."""
     db.session.remove()
     with opened(path) as backup:
         parts = CHECKED.get(path) or CHECKED.setdefault(path, restoring.check(backup, silent))
-        return restoring.restore(db.engine, backup, parts, is_replaced=is_replaced, progress=progress)
+        options = {"is_replaced": is_replaced, "is_as_it_was": is_as_it_was}
+        return restoring.restore(db.engine, backup, parts, progress=progress, **options)
 
 
 def contents() -> dict[str, list[tuple[Any, ...]]]:

@@ -14,8 +14,8 @@ from flask_migrate import upgrade
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from app.core.backup import ground
-from app.core.backup.restoring import HalfDone, Occupied, Unclear
+from app.core.backup import ground, migrating
+from app.core.backup.restoring import HalfDone, NotMigrated, Occupied, Unclear
 from app.core.backup.tables import NotReady
 from app.core.database import engine, migration
 from app.extensions import db
@@ -102,6 +102,28 @@ def look_at_what_is_half_done(app: Flask) -> None:
     assert not is_ready(app)
     with pytest.raises(NotReady, match="did not come to its end"):
         back_up(Path(app.instance_path) / "x.backup")
+
+
+def test_migration_that_fails_in_the_end_leaves_what_was_there_or_what_was_put_back(
+    kept: Kept, holding: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act("create_department", values={"name": "Of the days since"})
+    held, targets = contents(), []
+
+    def run(connection: Connection, target: str, *versions: str) -> None:
+        targets.append(target)
+        if len(targets) > 1:
+            raise ZeroDivisionError
+        migrate(connection, target, *versions)
+
+    migrate = migrating.run
+    monkeypatch.setattr(migrating, "run", run)
+    with pytest.raises(NotMigrated if commits_by_steps() else ZeroDivisionError) as caught:
+        put_back(kept.path)
+    if commits_by_steps():
+        assert "run `flask --app run migrate`" in str(caught.value)
+    assert contents() == (kept.contents if commits_by_steps() else held)
+    assert is_ready(holding)
 
 
 def test_database_that_holds_something_is_named_and_left_alone(kept: Kept, holding: Flask) -> None:

@@ -18,6 +18,7 @@ from app.changes.seals import Seal
 from app.changes.verification import verify
 from app.core.backup import files, migrating, restoring
 from app.core.backup.container import opened
+from app.core.backup.making import Made
 from app.core.backup.tables import NotReady
 from app.core.database import migration, schema
 from app.core.storage import storage
@@ -114,6 +115,16 @@ def test_every_kind_of_value_of_an_older_schema_comes_back_and_is_brought_up_to_
     assert {name: found[name] for name in made.told["tables"] if name not in (TOKENS, "schema_state")} == {
         name: rows for name, rows in held.items() if name in made.told["tables"] and name != "schema_state"
     }
+    look_at_what_stays_as_it_was(made, older)
+
+
+def look_at_what_stays_as_it_was(made: Made, older: str | None) -> None:
+    """The version before can go on with it: it is at its migration, and nothing of a later one is left."""
+    done = put_back(made.path, is_as_it_was=True)
+    assert (done.revision, done.head, migration.current()) == (older, older, older)
+    assert set(inspect(db.engine).get_table_names()) == {*made.told["tables"], "alembic_version"}
+    upgrade()
+    assert schema.is_usable()
 
 
 @pytest.mark.once
