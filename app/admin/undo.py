@@ -115,7 +115,10 @@ def page(panel: Panel) -> Any:
         if len(form["reason"].data or "") > REASON_LENGTH:
             form["reason"].errors = [_("Use at most %(count)s characters.", count=REASON_LENGTH)]
         elif context["is_large"]:
-            return _begin(set_id, form)
+            try:
+                return _begin(set_id, form)
+            except Invalid as invalid:
+                form.add_errors(invalid)
     if not context["is_large"]:
         answer, status = _answer(form, found)
         if not isinstance(answer, dict):

@@ -12,6 +12,7 @@ from app.actions.read_only import SWITCHING, read_only_while
 from app.changes.deployments import Result
 from app.changes.read_only import Cause, state
 from app.people.employee import Employee
+from tests.actions.undo.undoing import do
 from tests.browsing import Browser, errors, fields, pairs, soup, statements
 from tests.sample import PASSWORD, Sample, account, stored
 from tests.servers import server
@@ -112,6 +113,18 @@ def test_an_action_on_many_is_shown_and_then_refused_with_its_form(administrator
     page = administrator.client.post(url, data=dict(pairs(shown)) | {"step": "do"})
     assert is_refused(page)
     assert fields(page)["reason"] == "Kept"
+
+
+def test_undoing_a_large_change_is_refused_with_its_form(
+    app: Flask, administrator: Browser, sample: Sample, context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.actions.undo.planning.MOST", 3)
+    set_id = do("change_manager", employee_ids=list(sample.people.values())[3:5], manager_id=sample.people["Ada"])
+    switch(app, True)
+    page = administrator.submit(f"/admin/journal/undo/?id={set_id}", reason="Kept", despite="y")
+    assert is_refused(page)
+    assert (fields(page)["reason"], fields(page)["despite"]) == ("Kept", "y")
+    assert errors(page)[""].startswith("Nothing can be changed at the moment")
 
 
 @pytest.mark.usefixtures("read_only")
