@@ -187,8 +187,12 @@ def facts(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def servers() -> list[Server]:
-    """Return all of them by host, and on each what answers before what works."""
-    return list(db.session.scalars(select(Server).order_by(Server.host, Server.part)))
+    """Return those seen within a day by host, and on each what answers before what works.
+
+    Rows go only when a new process says for the first time that it is there, which may be long after.
+    """
+    query = select(Server).where(Server.at >= now() - KEPT).order_by(Server.host, Server.part)
+    return list(db.session.scalars(query))
 
 
 def _forget_unseen(connection: Connection, since: datetime) -> None:

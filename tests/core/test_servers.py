@@ -9,6 +9,7 @@ from datetime import datetime
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from app.actions import duties
 from app.core import servers
@@ -94,9 +95,12 @@ def test_without_a_label_it_is_the_name_of_the_host(context: Flask, monkeypatch:
 
 def test_one_that_was_not_seen_for_a_day_leaves_the_list(clock: Clock) -> None:
     add(server("gone", at=clock.now() - KEPT), server("there"))
+    assert {host for host, _part in found()} == {"gone", "there"}
     clock.move(seconds=1)
+    assert {host for host, _part in found()} == {"there"}
     Presence(Part.SERVE).note()
     assert {host for host, _part in found()} == {"app1", "there"}
+    assert {*db.session.scalars(select(Server.host))} == {"app1", "there"}
 
 
 def test_a_worker_says_so_as_one_of_its_duties(app: Flask) -> None:
