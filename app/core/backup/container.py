@@ -139,7 +139,7 @@ def writing(path: Path) -> Iterator[Writer]:
 def clear_unfinished(folder: Path) -> None:
     """Remove what backups that were killed left in a folder; what somebody still writes is locked, and stays."""
     for left in folder.glob(f"*.backup{UNFINISHED}"):
-        with suppress(OSError), left.open("rb") as file:
+        with suppress(OSError), left.open("r+b") as file:  # NFS locks only what may be written
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             left.unlink()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import random
 import resource
@@ -180,7 +182,16 @@ def test_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_killed_backups_left_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
+def test_what_killed_backups_left_goes_and_what_is_being_written_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(file: Any, operation: int) -> None:
+        if not file.writable():  # as NFS does
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        lock(file, operation)
+
+    lock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", flock)
     left = tmp_path / f"rollcall-20200101-000000.backup{UNFINISHED}"
     left.write_text("half")
     with writing(tmp_path / "x.backup"):
