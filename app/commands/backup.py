@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.commands.words import failing_in_words
-from app.core.backup import making
+from app.core.backup import keys, making
 from app.core.backup.dumping import engine_for
 from app.core.backup.making import Made, Wanted
 from app.core.build import build
@@ -60,7 +60,7 @@ def backup(to: Path | None, keep: int | None, is_with_files: bool | None, is_wit
     wanted = Wanted(engine, _store(path, is_with_files), instance, key, _facts())
     made = making.make(wanted, path, at, Progress())
     click.echo(_told(made), err=True)
-    for note in _notes(made):
+    for note in _notes(made, is_with_key or keys.has(instance, current_app.config["SECRET_KEY"])):
         click.echo(note, err=True)
     if keep:
         for gone in making.prune(path.parent, keep):
@@ -89,14 +89,17 @@ def _told(made: Made) -> str:
     return f"{sum(one['rows'] for one in tables):,} rows of {len(tables)} tables{with_files}, {size / 1e6:,.1f} MB."
 
 
-def _notes(made: Made) -> list[str]:
+def _notes(made: Made, is_key_in_it: bool) -> list[str]:
     """Return what whoever relies on this backup has to know."""
     notes, told = [], made.told
     if told["files"] is None:
         what = "S3 keeps versions of its own, or is backed up by itself" if told["store"] == "s3" else "as asked for"
         notes.append(f"The files of STORAGE_URL are not in it ({what}); --files puts them in.")
-    if "secret_key" not in told["keys"]:
-        notes.append("SECRET_KEY is not in it, as it comes from a setting: keep it, or everybody has to sign in again.")
+    if not is_key_in_it:
+        other = " (the secret_key of the instance folder is another one)" if "secret_key" in told["keys"] else ""
+        notes.append(
+            f"SECRET_KEY is not in it, as it comes from a setting{other}: keep it, or everybody has to sign in again."
+        )
     if made.strangers:
         names = ", ".join(sorted(made.strangers))
         notes.append(f"These tables and columns are not Rollcall’s, and not in it: {names}.")

@@ -162,6 +162,16 @@ def test_what_is_written_after_the_database_fails_in_a_sentence(installation: Fl
     assert "Traceback" not in failed.output
 
 
+def test_key_that_is_not_the_one_in_force_is_told(installation: Flask, tmp_path: Path) -> None:
+    key = tmp_path / "instance" / "secret_key"
+    key.parent.mkdir(exist_ok=True)
+    key.write_text("left behind")
+    made = run("backup", tmp_path / "stale.backup")
+    assert "SECRET_KEY is not in it, as it comes from a setting (the secret_key of the instance folder" in made.stderr
+    key.write_text(f"{installation.config['SECRET_KEY']}\n")
+    assert "SECRET_KEY" not in run("backup", tmp_path / "own.backup").stderr
+
+
 def test_bucket_is_left_to_its_own_backup_unless_asked_for(s3_url: str, tmp_path: Path) -> None:
     settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "STORAGE_URL": s3_url}
     with application(f"sqlite:///{tmp_path / 'x.sqlite3'}", **settings) as app, app.app_context():

@@ -25,6 +25,12 @@ def dump(instance: Path, key: str | None, into: Writer) -> list[str]:
     return found
 
 
+def has(instance: Path, key: str) -> bool:
+    """Say whether the key in the folder is this one."""
+    content = _content(instance / KEY)
+    return content is not None and content.strip() == key.encode()
+
+
 def load(instance: Path, backup: Backup, at: datetime) -> list[Path]:
     """Put back the key, and the settings beside those that are there; return the files that were written.
 
