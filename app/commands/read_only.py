@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from app.access.actor import operator
 from app.actions import Source, run
 from app.actions.read_only import SWITCHING
-from app.changes.read_only import Cause, ReadOnlyState, state
+from app.changes.read_only import Cause, ReadOnlyState, ended, state
 from app.commands.words import failing_in_words
 
 
@@ -26,6 +26,12 @@ def read_only(what: str, reason: str | None) -> None:
         why = reason if what == "on" else None
         run(SWITCHING, actor=operator(), source=Source.CLI, reason=reason, is_on=what == "on", why=why)
     click.echo(_sentence(state()))
+
+
+def with_its_end(found: ReadOnlyState) -> str:
+    """Return how it stands and what ends it, for whoever did not ask for it just now."""
+    ending = " `flask --app run read-only off` ends it." if found.cause is Cause.SWITCH else ""
+    return f"{ended(_sentence(found))}{ending}"
 
 
 def _sentence(found: ReadOnlyState | None) -> str:

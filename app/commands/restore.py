@@ -13,9 +13,11 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.changes.opening import open_journal
+from app.changes.read_only import state
 from app.changes.sealing import seal_next
 from app.commands.backup import Progress
 from app.commands.migrator import as_migrator, is_own_account
+from app.commands.read_only import with_its_end
 from app.commands.restored import restored
 from app.commands.verify import verify
 from app.core.backup import files, keys, restoring
@@ -81,6 +83,7 @@ def restore(
         with _failing_after():
             if is_ours:
                 _look()
+                _tell_read_only()
             _put_back_the_rest(backup, is_without_files, progress)
     if is_verified:
         context.invoke(restored)
@@ -155,6 +158,12 @@ def _look() -> None:
     if not schema.is_usable():
         raise Problem("The application can’t work on it; `flask --app run check` may tell why.")
     open_journal()  # of a database that was backed up before its journal was opened to the end
+
+
+def _tell_read_only() -> None:
+    """Say so where nobody can change anything, which a backup made in that state brings with it."""
+    if found := state():
+        click.echo(with_its_end(found))
 
 
 def _put_back_the_rest(backup: Backup, is_without_files: bool, progress: Progress) -> None:

@@ -6,7 +6,10 @@ import click
 from flask.cli import with_appcontext
 
 from app.actions.archive import replaying, restoring
+from app.changes.read_only import ReadOnly
+from app.commands.read_only import with_its_end
 from app.commands.words import failing_in_words
+from app.core.problems import Problem
 
 
 @click.command("restored")
@@ -18,8 +21,7 @@ def restored() -> None:
     Erases again whom it had erased since, and notes in the journal which change sets it lost. A second run does no
     harm.
     """
-    erased = replaying.replay()
-    click.echo(f"People erased again: {len(erased):,}.")
+    refused = _erase_again()
     lost = restoring.note_what_was_lost()
     if lost.lost:
         click.echo(
@@ -28,3 +30,18 @@ def restored() -> None:
         )
     else:
         click.echo("Nothing is lost that the journal does not say already.")
+    if refused:
+        raise Problem(
+            f"Somebody who was erased since could not be erased again. {with_its_end(refused.state)} Then run"
+            " `flask --app run journal restored` again, or leave it to a worker."
+        )
+
+
+def _erase_again() -> ReadOnly | None:
+    """Erase again who is due, and return what forbids it where everything is read-only, as when it was backed up."""
+    try:
+        erased = replaying.replay()
+    except ReadOnly as problem:
+        return problem
+    click.echo(f"People erased again: {len(erased):,}.")
+    return None

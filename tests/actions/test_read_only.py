@@ -114,6 +114,7 @@ def test_only_what_is_needed_meanwhile_goes_on() -> None:
         "clear_cache",
         "end_session",
         "note_deployment",
+        "note_restore",
     }
 
 

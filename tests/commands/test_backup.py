@@ -151,6 +151,18 @@ def test_restore_as_it_was_is_for_the_version_of_then(installation: Flask, tmp_p
     assert departments() == ["Öffentliches 部"]
 
 
+def test_backup_of_read_only_mode_is_restored_and_says_how_to_end_it(installation: Flask, tmp_path: Path) -> None:
+    assert run("read-only", "on", "--reason", "New disks").exit_code == 0
+    path = Path(run("backup", tmp_path / "x.backup").stdout.strip())
+    run("read-only", "off")
+    act("create_department", values={"name": "Later"})
+    archive()
+    restored = run("restore", path, "--replace", "--verify")
+    assert restored.exit_code == 0, restored.stderr
+    assert "Read-only is on: New disks. `flask --app run read-only off` ends it." in restored.stdout
+    assert "Lost: " in restored.stdout
+
+
 def test_what_is_written_after_the_database_fails_in_a_sentence(installation: Flask, tmp_path: Path) -> None:
     path = Path(run("backup", tmp_path / "x.backup", "--with-keys").stdout.strip())
     key = tmp_path / "instance" / "secret_key"

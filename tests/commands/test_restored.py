@@ -7,6 +7,9 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import select
 
+from app import actions
+from app.access.actor import operator
+from app.actions.read_only import SWITCHING
 from app.changes.journal import ChangeSet
 from app.core.storage import make_store
 from app.extensions import db
@@ -57,6 +60,29 @@ def test_restored_database_is_reconciled_once(installation: Installation) -> Non
     ]
     noted = db.session.scalars(select(ChangeSet).where(ChangeSet.action == "note_restore")).one()
     assert (noted.source, noted.actor_id, noted.arguments["lost"]) == ("cli", None, 2)
+
+
+def test_read_only_database_tells_what_it_lost_and_who_is_still_to_be_erased(installation: Installation) -> None:
+    marked = make()
+    switch(is_on=True)
+    archive()
+    installation.back_up()
+    switch(is_on=False)
+    act("erase_person", employee_id=marked.id)
+    archive()
+    installation.put_back()
+
+    refused = run("restored")
+    assert refused.exit_code == 1
+    assert "Lost: 2 parts of change sets" in refused.stdout
+    assert "could not be erased again. Read-only is on. `flask --app run read-only off` ends it." in refused.stderr
+    switch(is_on=False)
+    assert run("restored").stdout.splitlines()[0] == "People erased again: 1."
+    assert everywhere(marked) == []
+
+
+def switch(*, is_on: bool) -> None:
+    actions.run(SWITCHING, actor=operator(), source=actions.Source.CLI, is_on=is_on, why=None)
 
 
 def test_store_that_is_away_is_a_sentence_and_1(installation: Installation) -> None:

@@ -94,9 +94,12 @@ def note_what_was_lost() -> Restored:
     return restored
 
 
-@action(NOTE, needs=(Action.ADMINISTER, Subject.SYSTEM), is_always_told=True)
+@action(NOTE, needs=(Action.ADMINISTER, Subject.SYSTEM), is_always_told=True, goes_on=True)
 def note_restore(actor: Actor, manifest: list[int], lost: int, first: int, last: int) -> None:
-    """Acknowledge that this database is an older state, by the digest of the list of what it lost."""
+    """Acknowledge that this database is an older state, by the digest of the list of what it lost.
+
+    It goes on while everything is read-only, as a database may have been backed up in that state.
+    """
     if actor.user_id is not None:
         raise Forbidden()
 
