@@ -91,7 +91,7 @@ def restore(
             pass
         context.invoke(verify)
     else:
-        click.echo(_what_now(done, backup, is_ours))
+        click.echo(_what_now(done, is_ours))
 
 
 @contextmanager
@@ -144,11 +144,12 @@ def _told(done: Restored, backup: Backup) -> str:
     return rows + later
 
 
-def _what_now(done: Restored, backup: Backup, is_ours: bool) -> str:
+def _what_now(done: Restored, is_ours: bool) -> str:
     steps = "run `flask --app run journal restored`, start everything, and run `flask --app run journal verify`."
     if is_ours:
         return f"Now {steps}"
-    return f"The database is at migration {done.head}, as it was. Now with Rollcall {backup.told['version']}: {steps}"
+    # The version that made the backup may be a newer one, which was about to migrate.
+    return f"The database is at migration {done.head}, as it was. Now, with the version that goes with that: {steps}"
 
 
 def _look() -> None:

@@ -21,7 +21,6 @@ from app.core.backup import migrating
 from app.core.backup.tables import UNFINISHED
 from app.core.database import migration
 from app.core.storage import storage
-from app.core.version import VERSION
 from app.extensions import db
 from tests.actions.archive.archiving import archive
 from tests.applications import application, migrate
@@ -147,7 +146,10 @@ def test_restore_as_it_was_is_for_the_version_of_then(installation: Flask, tmp_p
     assert done.exit_code == 0, done.stderr
     older = migration.current()
     assert older != migration.head()
-    assert f"The database is at migration {older}, as it was. Now with Rollcall {VERSION}: run" in done.stdout
+    assert (
+        f"The database is at migration {older}, as it was. Now, with the version that goes with that: run"
+        in done.stdout
+    )
     assert departments() == ["Öffentliches 部"]
 
 
