@@ -167,3 +167,10 @@ def test_next_deployment_brings_back_the_server_that_hung(serving: Lab, load: Lo
         told = serving.at_balancer(name, "show servers state")
         states = {line.split()[3]: " ".join(line.split()[5:7]) for line in told.splitlines() if " app" in line}
         assert states == dict.fromkeys(APPS, "2 0"), told  # running, and nobody took it out of service
+
+
+def test_what_another_run_deployed_is_not_rolled_back(serving: Lab) -> None:
+    told = good(serving.workspace.make("rollback", OF="a build that found it there"))
+    assert "nothing to do" in told.stdout
+    assert not any(changed(told).values()), told.stdout[-3000:]
+    assert serving.running() == dict.fromkeys(APPS, serving.versions["v5"])
