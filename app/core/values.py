@@ -74,7 +74,7 @@ def _fit(column: Column[Any], value: Any) -> Any:
     if isinstance(kind, Boolean):
         return bool(value)
     if isinstance(kind, Integer):
-        return _whole(value)
+        return _reference(value) if column.foreign_keys else _whole(value)
     if isinstance(kind, Numeric):
         return _number(kind, value)
     if isinstance(kind, Date):
@@ -99,6 +99,14 @@ def _whole(value: Any) -> int:
     if not -(2**31) <= number < 2**31:
         raise Unfit(_l("This number is too large."))
     return number
+
+
+def _reference(value: Any) -> int:
+    """Return the id of another record; what is none was a name that somebody typed where one chooses."""
+    try:
+        return _whole(value)
+    except Unfit:
+        raise Unfit(_l("Choose one of the list.")) from None
 
 
 def _number(kind: Numeric[Any], value: Any) -> Decimal:
