@@ -128,7 +128,10 @@ def test_taken_port_is_named_with_a_way_out_and_nothing_is_migrated(start: START
     assert not (tmp_path / "instance" / "rollcall.sqlite3").exists()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "127.0.0.2", "rollcall.example"])
+@pytest.mark.parametrize(
+    "host",
+    ["0.0.0.0", "rollcall.example", *(pytest.param(name, marks=SLOW) for name in ("192.0.2.1", "::", "127.0.0.2"))],
+)
 def test_address_for_others_over_plain_http_is_refused(start: START, host: str) -> None:
     sentence = refused(start(HOST=host))
     assert f"HOST={host} would serve plain http" in sentence
@@ -170,6 +173,7 @@ def test_setting_that_does_not_work_is_one_sentence(start: START, settings: dict
     assert words in sentences[0]
 
 
+@pytest.mark.slow
 def test_demo_organisation_is_made_once_and_completed_after_a_first_run_cut_short(start: START, tmp_path: Path) -> None:
     instance = tmp_path / "instance"
     start(DEMO=20).welcome()
@@ -186,6 +190,7 @@ def test_demo_organisation_is_made_once_and_completed_after_a_first_run_cut_shor
     assert rows(instance, "SELECT count(*) FROM employees") == [(30,)]
 
 
+@pytest.mark.slow
 def test_refused_administrator_leaves_a_first_run(start: START, tmp_path: Path) -> None:
     start(ADMIN_PASSWORD="short").end()
     assert rows(tmp_path / "instance", "SELECT count(*) FROM users") == [(0,)]

@@ -92,6 +92,7 @@ def test_own_server_keeps_its_data_over_crash_and_restart(own_server: Callable[[
     assert ask(url) == 1
 
 
+@pytest.mark.slow
 # A paused server still takes TCP connections; only PostgreSQL's driver counts its greeting as part of connecting.
 @pytest.mark.parametrize(("tier", "patience"), [("MariaDB", "read_timeout"), ("PostgreSQL", "connect_timeout")])
 def test_paused_server_is_silent_until_it_goes_on(
@@ -189,6 +190,7 @@ def test_orderly_end_of_a_connection_passes_through(redis_server: Server) -> Non
         assert said.startswith(b"-NOAUTH")
 
 
+@pytest.mark.slow
 def test_missing_tier_is_named_and_fails_under_ci(tmp_path: Path) -> None:
     """Run a test that needs MariaDB in a process where MariaDB can't be found."""
     program = (

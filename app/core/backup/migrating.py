@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
@@ -31,14 +32,15 @@ def is_known(revision: str) -> bool:
         return False
 
 
-def made_by(revision: str) -> list[Stored]:
+@cache
+def made_by(revision: str) -> tuple[Stored, ...]:
     """Return the tables that migrations make up to this one, found out in memory."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with engine.begin() as connection:
             with quietly():
                 run(connection, revision)
-            return tables.stored(connection, tables.candidates(connection))
+            return tuple(tables.stored(connection, tables.candidates(connection)))
     finally:
         engine.dispose()
 

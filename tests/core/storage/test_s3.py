@@ -208,6 +208,7 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_server_that_never_answers_costs_the_time_outs(silent_port: int) -> None:
     url = f"s3://ana:{SECRET}@bucket?endpoint_url=http://127.0.0.1:{silent_port}&connect_timeout=1&read_timeout=0.2"
     store = make_store(url, HERE)
