@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.changes.journal import ChangeSet
 from app.commands.migrator import refuse_unfinished
-from app.core.backup import migrating
+from app.core.backup import dumping
 from app.core.backup.tables import UNFINISHED
 from app.core.database import migration
 from app.core.storage import storage
@@ -125,7 +125,7 @@ def test_what_is_not_ours_is_named_and_what_nobody_can_tell_apart_is_left_out_la
     made = run("backup", tmp_path / "known.backup")
     assert "These tables and columns are not Rollcall’s, and not in it: bicycles." in made.stderr
     with monkeypatch.context() as older:
-        older.setattr(migrating, "is_known", lambda _revision: False)
+        older.setattr(dumping, "is_known", lambda _revision: False)
         made = run("backup", tmp_path / "unknown.backup")
     assert "This version can’t tell whose these tables are, so they are in it: bicycles." in made.stderr
     with db.engine.begin() as connection:

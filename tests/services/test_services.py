@@ -92,8 +92,8 @@ def test_own_server_keeps_its_data_over_crash_and_restart(own_server: Callable[[
     assert ask(url) == 1
 
 
-@pytest.mark.slow
 # A paused server still takes TCP connections; only PostgreSQL's driver counts its greeting as part of connecting.
+@pytest.mark.slow
 @pytest.mark.parametrize(("tier", "patience"), [("MariaDB", "read_timeout"), ("PostgreSQL", "connect_timeout")])
 def test_paused_server_is_silent_until_it_goes_on(
     own_server: Callable[[str], Server], tier: str, patience: str

@@ -17,6 +17,7 @@ from app.core.backup.kinds import writer
 from app.core.backup.tables import NotReady, State, Stored
 from app.core.database import engine as engines
 from app.core.database import server
+from app.core.database.pending import is_known
 
 ROWS = 1000
 """So many rows are in memory at once."""
@@ -95,7 +96,7 @@ def _ours(connection: Connection, revision: str) -> tuple[list[Stored], set[str]
     Rollcall's; the version that puts it back can tell, and leaves the others out.
     """
     present = tables.candidates(connection)
-    if not migrating.is_known(revision):
+    if not is_known(revision):
         return tables.stored(connection, present), set()
     made = {one.name: one.shape for one in migrating.made_by(revision)}
     wanted = {name: {column for column, _ in shape} for name, shape in made.items()}

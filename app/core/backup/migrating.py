@@ -9,8 +9,6 @@ from functools import cache
 from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import StaticPool
@@ -22,14 +20,6 @@ from app.extensions import migrate
 
 NEVER = 2**31 - 1
 """No code is so new: what `oldest_code` says while a database is not whole."""
-
-
-def is_known(revision: str) -> bool:
-    """Say whether this code has the migration of this name."""
-    try:
-        return _scripts().get_revision(revision) is not None
-    except CommandError:
-        return False
 
 
 @cache
@@ -47,7 +37,7 @@ def made_by(revision: str) -> tuple[Stored, ...]:
 
 def run(connection: Connection, target: str, versions: str = VERSIONS) -> None:
     """Run migrations up to `target` here; what only a finished database needs (its opened journal) is not done."""
-    scripts = _scripts()
+    scripts = migration.scripts()
 
     def steps(revision: Any, _context: Any) -> Any:
         return scripts._upgrade_revs(target, revision)
@@ -73,11 +63,6 @@ def quietly() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
-
-
-def _scripts() -> ScriptDirectory:
-    config: Any = migrate.get_config()
-    return ScriptDirectory.from_config(config)
 
 
 def _close_to_all(*, ctx: Any, **_step: Any) -> None:

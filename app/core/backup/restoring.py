@@ -19,6 +19,7 @@ from app.core.backup.kinds import Field, Kind, reader
 from app.core.backup.tables import UNFINISHED, VERSIONS, Stored
 from app.core.chunks import chunks
 from app.core.database import migration
+from app.core.database.pending import is_known
 from app.core.database.schema import HEAD
 from app.core.problems import Problem
 from app.core.querycache.versions import HALF_BITS
@@ -81,7 +82,7 @@ def check(backup: Backup, progress: Callable[[str], None]) -> list[Stored]:
         wanted = {name: [tuple(one) for one in each["columns"]] for name, each in told["tables"].items()}
         next_ids = {name: each["next_id"] for name, each in told["tables"].items()}
         rows = [int(each["rows"]) for each in told["tables"].values()]
-    if not migrating.is_known(found):
+    if not is_known(found):
         raise Unfit(
             _l(
                 "%(path)s was written by a newer Rollcall (%(version)s, migration %(revision)s): restore it with that"
@@ -206,8 +207,9 @@ def _intact(connection: Connection, present: set[str]) -> str | None:
     row = connection.execute(newest).first()
     if row is None or row.oldest_code == migrating.NEVER:
         return None
-    is_known = migrating.is_known(row.revision)
-    made = {one.name for one in migrating.made_by(row.revision)} if is_known else {*db.metadata.tables}
+    made = {*db.metadata.tables}
+    if is_known(row.revision):
+        made = {one.name for one in migrating.made_by(row.revision)}
     return str(row.revision) if made <= present else None
 
 

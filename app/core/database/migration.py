@@ -219,10 +219,15 @@ def _foreign_keys_off(engine: Engine) -> Iterator[Connection]:
             raw.execute("PRAGMA foreign_keys = ON")
 
 
+def scripts() -> ScriptDirectory:
+    """Return the migrations that this code has."""
+    config: Any = migrate.get_config()
+    return ScriptDirectory.from_config(config)
+
+
 def head() -> str | None:
     """Return the newest revision that this code knows."""
-    config: Any = migrate.get_config()
-    return ScriptDirectory.from_config(config).get_current_head()
+    return scripts().get_current_head()
 
 
 def current() -> str | None:

@@ -13,14 +13,14 @@ from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from alembic.script import Script, ScriptDirectory
+from alembic.script import Script
 from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from app.core.database import migration
-from app.extensions import db, migrate
+from app.extensions import db
 
 # Not what a migration does, but how it finds out what is there.
 LOOKING = ("SELECT", "PRAGMA")
@@ -46,7 +46,7 @@ class Pending:
 def is_known(revision: str) -> bool:
     """Say whether this code has a migration of that name; a newer one may have others."""
     try:
-        return _scripts().get_revision(revision) is not None
+        return migration.scripts().get_revision(revision) is not None
     except CommandError:
         return False
 
@@ -72,13 +72,8 @@ def asking_for_read_only(current: str | None) -> list[str]:
 ContextOf = Callable[[list[str]], MigrationContext]
 
 
-def _scripts() -> ScriptDirectory:
-    config: Any = migrate.get_config()
-    return ScriptDirectory.from_config(config)
-
-
 def _after(current: str | None) -> list[Script]:
-    return list(_scripts().iterate_revisions("head", current or "base"))[::-1]
+    return list(migration.scripts().iterate_revisions("head", current or "base"))[::-1]
 
 
 def _title(script: Script) -> str:

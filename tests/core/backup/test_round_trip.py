@@ -16,7 +16,7 @@ from app.changes.journal import ChangeRow, ChangeSet
 from app.changes.replay import compare
 from app.changes.seals import Seal
 from app.changes.verification import verify
-from app.core.backup import files, migrating, restoring
+from app.core.backup import dumping, files, restoring
 from app.core.backup.container import opened
 from app.core.backup.making import Made
 from app.core.backup.tables import NotReady
@@ -152,7 +152,7 @@ def test_what_a_version_that_did_not_know_the_migration_backed_up_is_put_back_by
         connection.execute(text("CREATE TABLE bicycles (id INTEGER NOT NULL PRIMARY KEY)"))
         connection.execute(text("ALTER TABLE departments ADD COLUMN bell INTEGER"))
     with monkeypatch.context() as older:
-        older.setattr(migrating, "is_known", lambda _revision: False)
+        older.setattr(dumping, "is_known", lambda _revision: False)
         made = back_up(tmp_path / "unknown.backup")
     assert made.strangers == set()
     assert "bicycles" in made.told["tables"]
