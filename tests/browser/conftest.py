@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.services.process import free_port
 
@@ -97,7 +97,7 @@ def signed_in(chromium: Browser, served: str) -> Any:
     page = context.new_page()
     page.goto(f"{served}/login")
     type_password(page)
-    page.wait_for_url(re.compile("/admin/$"))
+    expect(page).to_have_url(re.compile("/admin/$"))
     state = context.storage_state()
     context.close()
     return state
@@ -107,7 +107,17 @@ def type_password(page: Page) -> None:
     """Fill in the sign-in form and send it."""
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("main").get_by_role("button", name="Sign in"))
+
+
+def follow(leading: Locator) -> None:
+    """Click what leads to another page, and wait for the whole of it.
+
+    A click alone comes back while the next page is on its way: what is asked then may be answered by the page before
+    it, or by the half of it that is there.
+    """
+    with leading.page.expect_event("load"):
+        leading.click()
 
 
 @contextmanager

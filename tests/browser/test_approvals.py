@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PASSWORD, ROOT, Site, visiting
+from tests.browser.conftest import PASSWORD, ROOT, Site, follow, visiting
 from tests.browser.test_pages import is_too_wide, violations
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ def choose_administrator(page: Page, email: str) -> None:
     page.goto("/admin/users/new/")
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Access role").select_option(label="Administrator")
-    page.get_by_role("button", name="Save").click()
+    follow(page.get_by_role("button", name="Save"))
 
 
 def check(page: Page) -> None:
@@ -45,8 +45,8 @@ def second(chromium: Browser, instance: Path, served: str) -> Iterator[Any]:
         page.goto("/login")
         page.get_by_label("E-mail").fill(SECOND)
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("main").get_by_role("button", name="Sign in").click()
-        page.wait_for_url(re.compile("/admin/$"))
+        follow(page.get_by_role("main").get_by_role("button", name="Sign in"))
+        expect(page).to_have_url(re.compile("/admin/$"))
         state = page.context.storage_state()
     yield state
     with closing(sqlite3.connect(instance / "rollcall.sqlite3")) as connection, connection:
@@ -74,19 +74,19 @@ def test_what_one_asks_for_another_decides(
         expect(mine.get_by_role("button", name="Approve")).to_have_count(0)
         check(mine)
         if way == "Withdraw":
-            mine.get_by_role("button", name="Withdraw").click()
+            follow(mine.get_by_role("button", name="Withdraw"))
             expect(mine.get_by_text("Taken back. Nothing was changed.")).to_be_visible()
             check(mine)
             return
         theirs.goto("/admin/")
         check(theirs)
-        theirs.get_by_role("link", name="1 approval waits for you").click()
+        follow(theirs.get_by_role("link", name="1 approval waits for you"))
         check(theirs)
-        theirs.get_by_role("link", name="User added").click()
+        follow(theirs.get_by_role("link", name="User added"))
         expect(theirs.get_by_text("third@rollcall.example")).to_have_count(2)
         check(theirs)
         theirs.get_by_label("Comment").fill("Two are enough.")
-        theirs.get_by_role("button", name="Refuse").click()
+        follow(theirs.get_by_role("button", name="Refuse"))
         expect(theirs.get_by_text("Refused. Nothing was changed.")).to_be_visible()
         expect(theirs.get_by_text("Two are enough.")).to_be_visible()
         check(theirs)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Site, visiting
+from tests.browser.conftest import Site, follow, visiting
 from tests.browser.test_pages import is_too_wide, violations
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,7 @@ def test_the_box_in_the_head_ticks_the_whole_page(page: Page) -> None:
     boxes.first.uncheck()
     expect(head).not_to_be_checked()
     expect(page.get_by_role("combobox", name="With which")).to_contain_text("19 ticked")
-    page.get_by_role("button", name="Raise").click()
+    follow(page.get_by_role("button", name="Raise"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Raise: 19 people")
 
 
@@ -37,18 +37,18 @@ def test_each_step_of_an_action_is_accessible_and_fits(
         for row in (2, 3):
             page.locator("tbody input[name=ids]").nth(row).check()
         assert violations(page) == []
-        page.get_by_role("button", name="New role").click()
-        page.get_by_role("button", name="See what would change").click()
-        assert page.get_by_role("alert").is_visible()
+        follow(page.get_by_role("button", name="New role"))
+        follow(page.get_by_role("button", name="See what would change"))
+        expect(page.get_by_role("alert")).to_be_visible()
         assert violations(page) == []
         page.get_by_role("combobox", name="Role").fill("a")
         page.get_by_role("option").first.click()
         expect(page.get_by_role("option").first).to_be_hidden()
-        page.get_by_role("button", name="See what would change").click()
+        follow(page.get_by_role("button", name="See what would change"))
         expect(page.get_by_role("heading", name="What would change")).to_be_visible()
         assert violations(page) == []
         assert not is_too_wide(page)
-        page.get_by_role("button", name="Change something").click()
+        follow(page.get_by_role("button", name="Change something"))
         expect(page.get_by_role("button", name="See what would change")).to_be_visible()
     site.complaints[:] = [told for told in site.complaints if "status of 422" not in told]
 
@@ -58,7 +58,7 @@ def test_people_are_changed_together_without_scripts(chromium: Browser, site: Si
         page.goto(LIST)
         for row in (4, 5):
             page.locator("tbody input[name=ids]").nth(row).check()
-        page.get_by_role("button", name="New manager").click()
-        page.get_by_role("button", name="See what would change").click()
-        page.get_by_role("button", name="New manager").click()
+        follow(page.get_by_role("button", name="New manager"))
+        follow(page.get_by_role("button", name="See what would change"))
+        follow(page.get_by_role("button", name="New manager"))
         expect(page.get_by_role("status")).to_contain_text("New manager: 2 people changed.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Site, visiting
+from tests.browser.conftest import Site, follow, visiting
 from tests.browser.test_pages import LOOKS, is_too_wide, violations
 
 pytestmark = pytest.mark.browser
@@ -22,8 +23,7 @@ def meet(page: Page, record: int, theirs: dict[str, str], mine: dict[str, str]) 
     for tab, typed in ((other, theirs), (page, mine)):
         for label, value in typed.items():
             tab.get_by_label(label).first.fill(value)
-        tab.get_by_role("button", name="Save").click()
-        tab.wait_for_load_state()
+        follow(tab.get_by_role("button", name="Save"))
     other.close()
 
 
@@ -36,7 +36,7 @@ def test_conflict_is_accessible_fits_and_takes_the_focus(
     with visiting(chromium, site, storage_state=signed_in, **options) as page:
         theirs = {"Phone": f"+1 {look}", "Notes": f"Theirs {look}\nof two lines", "Location": look}
         meet(page, 6, theirs, {"Phone": "+1 mine", "Notes": "Mine"})
-        assert page.get_by_role("group", name="Phone").get_by_role("radio").count() == 2
+        expect(page.get_by_role("group", name="Phone").get_by_role("radio")).to_have_count(2)
         assert page.evaluate("document.activeElement.id") == "conflict"
         assert violations(page) == []
         assert not is_too_wide(page)
@@ -49,8 +49,8 @@ def test_who_corrects_their_own_side_means_it(page: Page, site: Site) -> None:
     theirs, mine = sides.get_by_role("radio", name="Theirs"), sides.get_by_role("radio", name="Yours")
     theirs.check()
     sides.get_by_role("textbox").fill("+1 agreed")
-    assert mine.is_checked()
-    page.get_by_role("button", name="Save").click()
-    page.wait_for_url("**/details/**")
-    assert page.get_by_text("+1 agreed").is_visible()
+    expect(mine).to_be_checked()
+    follow(page.get_by_role("button", name="Save"))
+    expect(page).to_have_url(re.compile("/details/"))
+    expect(page.get_by_text("+1 agreed")).to_be_visible()
     site.complaints[:] = [told for told in site.complaints if "status of 409" not in told]

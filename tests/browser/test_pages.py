@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Site, visiting
+from tests.browser.conftest import Site, follow, visiting
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
@@ -128,10 +128,10 @@ def test_a_form_with_errors_is_accessible_and_keeps_what_was_typed(page: Page, s
     page.get_by_label("First name").fill("")
     page.get_by_label("Last name").fill("Kept as typed")
     page.get_by_label("Location").fill("x" * 150)
-    page.get_by_role("button", name="Save").click()
-    assert page.get_by_label("Last name").input_value() == "Kept as typed"
-    assert page.get_by_text("Enter something here.").first.is_visible()
-    assert page.get_by_text("Use at most 100 characters").first.is_visible()
+    follow(page.get_by_role("button", name="Save"))
+    expect(page.get_by_label("Last name")).to_have_value("Kept as typed")
+    expect(page.get_by_text("Enter something here.").first).to_be_visible()
+    expect(page.get_by_text("Use at most 100 characters").first).to_be_visible()
     assert violations(page) == []
     site.complaints[:] = [told for told in site.complaints if "status of 422" not in told]
 
@@ -141,15 +141,15 @@ def test_a_plan_is_cancelled_on_a_phone(chromium: Browser, site: Site, signed_in
     with visiting(chromium, site, storage_state=signed_in, **phone) as page:
         page.goto("/admin/employees/do/change_manager/?ids=8")
         page.get_by_label("From").fill("2190-01-31")
-        page.get_by_role("button", name="See what would change").click()
-        page.get_by_role("button", name="New manager").click()
+        follow(page.get_by_role("button", name="See what would change"))
+        follow(page.get_by_role("button", name="New manager"))
         assert violations(page) == []
-        page.get_by_role("link", name="Cancel…").click()
+        follow(page.get_by_role("link", name="Cancel…"))
         assert violations(page) == []
         assert not is_too_wide(page)
-        page.get_by_role("button", name="Cancel the plan").click()
-        assert page.get_by_text("The plan was cancelled.").is_visible()
-        assert page.get_by_role("link", name="Cancel…").count() == 0
+        follow(page.get_by_role("button", name="Cancel the plan"))
+        expect(page.get_by_text("The plan was cancelled.")).to_be_visible()
+        expect(page.get_by_role("link", name="Cancel…")).to_have_count(0)
 
 
 def test_the_skip_link_leads_past_the_menu(page: Page) -> None:

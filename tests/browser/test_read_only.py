@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Site, visiting
+from tests.browser.conftest import Site, follow, visiting
 from tests.browser.test_pages import is_too_wide, violations
 
 pytestmark = pytest.mark.browser
@@ -24,19 +24,19 @@ def test_read_only_is_switched_on_refuses_kindly_and_is_switched_off(
             other.goto("/admin/system/")
             other.get_by_label("Reason").fill("We move to the new server")
             other.get_by_label("Reason").press("Enter")
-            assert other.get_by_text("Nothing can be changed any more.").is_visible()
+            expect(other.get_by_text("Nothing can be changed any more.")).to_be_visible()
             assert violations(other) == []
         try:
-            page.get_by_role("button", name="Save").click()
-            assert page.get_by_label("Title").input_value() == "Kept as typed"
-            assert page.get_by_role("heading", name="Nothing can be changed at the moment").is_visible()
-            assert page.get_by_text("you can look at everything and change nothing").is_visible()
+            follow(page.get_by_role("button", name="Save"))
+            expect(page.get_by_label("Title")).to_have_value("Kept as typed")
+            expect(page.get_by_role("heading", name="Nothing can be changed at the moment")).to_be_visible()
+            expect(page.get_by_text("you can look at everything and change nothing")).to_be_visible()
             assert violations(page) == []
             assert not is_too_wide(page)
         finally:
             page.goto("/admin/system/")
             assert violations(page) == []
             assert not is_too_wide(page)
-            page.get_by_role("button", name="Switch read-only off").click()
-        assert page.get_by_text("Everything can be changed again.").is_visible()
+            follow(page.get_by_role("button", name="Switch read-only off"))
+        expect(page.get_by_text("Everything can be changed again.")).to_be_visible()
     site.complaints[:] = [told for told in site.complaints if "status of 503" not in told]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Site, visiting
+from tests.browser.conftest import Site, follow, visiting
 from tests.browser.test_pages import LOOKS, is_too_wide, violations
 
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ def edit(page: Page, **values: str) -> None:
     page.goto(f"/admin/employees/edit/?id={PERSON}")
     for label, value in values.items():
         page.get_by_label(label, exact=False).first.fill(value)
-    page.get_by_role("button", name="Save").click()
+    follow(page.get_by_role("button", name="Save"))
     expect(page.get_by_text("The record was saved.")).to_be_visible()
 
 
@@ -29,8 +29,8 @@ def change(page: Page) -> str:
     edit(page, Phone="+999 1", Location="Rome")
     edit(page, Phone="+999 2")
     page.goto("/admin/journal/")
-    page.locator(".set h3 a").nth(1).click()
-    page.get_by_role("link", name="Undo …").click()
+    follow(page.locator(".set h3 a").nth(1))
+    follow(page.get_by_role("link", name="Undo …"))
     return page.url
 
 
@@ -40,12 +40,12 @@ def test_what_changed_since_is_undone_only_when_it_is_ticked(page: Page, change:
     expect(location).to_be_checked()
     expect(page.get_by_text("+999 2", exact=True)).to_be_visible()
     page.get_by_label("Why").fill("A slip")
-    page.get_by_role("button", name="Undo what is ticked").click()
+    follow(page.get_by_role("button", name="Undo what is ticked"))
     expect(page.get_by_text("1 record is as it was before.")).to_be_visible()
     expect(page.get_by_text("A slip")).to_be_visible()
     page.goto(change)
     page.get_by_role("checkbox", name="Phone").check()
-    page.get_by_role("button", name="Undo what is ticked").click()
+    follow(page.get_by_role("button", name="Undo what is ticked"))
     expect(page.get_by_text("1 record is as it was before.")).to_be_visible()
     page.goto(change)
     expect(page.get_by_text("There is nothing to undo.")).to_be_visible()

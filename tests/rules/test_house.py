@@ -102,6 +102,17 @@ def test_only_actions_and_the_rooms_below_write() -> None:
     assert not writers, f"every change is an action; these write by themselves: {writers}"
 
 
+def test_browser_tests_wait_for_what_they_look_at() -> None:
+    asked_once = re.compile(r"assert .*\.(is_(visible|hidden|checked|enabled|disabled)|count|input_value)\(\)")
+    hasty = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked("tests/browser/*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if asked_once.search(line) or re.search(r"(button|link)\".*\.click\(\)", line)
+    ]
+    assert not hasty, f"use expect(…), which waits, and follow(…) for what leads to another page: {hasty}"
+
+
 @pytest.mark.parametrize(
     "name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", ".editorconfig", ".ci/run"]
 )
