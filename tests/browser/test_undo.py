@@ -52,7 +52,7 @@ def test_what_changed_since_is_undone_only_when_it_is_ticked(page: Page, change:
 
 
 def test_page_is_accessible_and_fits(chromium: Browser, site: Site, signed_in: Any, change: str) -> None:
-    for width, scheme in LOOKS:
+    for width, scheme in (LOOKS[0], LOOKS[-1]):
         look: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
         with visiting(chromium, site, storage_state=signed_in, **look) as page:
             page.goto(change)

@@ -76,6 +76,7 @@ def test_shared_server_refuses_to_be_paused(mariadb_server: Server) -> None:
         mariadb_server.pause()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", ["MariaDB", "PostgreSQL"])
 def test_own_server_keeps_its_data_over_crash_and_restart(own_server: Callable[[str], Server], tier: str) -> None:
     server = own_server(tier)
