@@ -24,6 +24,11 @@ EMAIL, PASSWORD = "admin@rollcall.example", "a long walk in the rain"
 PEOPLE = 60
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests in a browser first: one process gets them all, so only that one starts a server and Chromium."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
 @dataclass
 class Site:
     """A running server: where it is, and what the browser complained about."""
