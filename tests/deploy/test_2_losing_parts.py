@@ -90,6 +90,7 @@ def test_load_balancer_with_the_address_loses_its_power(serving: Lab, load: Load
 
 def somebody_waits(serving: Lab) -> None:
     """Let app3 stop answering, until somebody waits for it, and the balancer has acknowledged what they sent."""
+    until(lambda: serving.is_served("app3"), 30, "both balancers send requests to the server")
     serving.servers["app3"].freeze()
     time.sleep(SETTLED_SECONDS)  # or a request that was answered just before would be taken for one that waits
     until(lambda: serving.waiting_for("app3") > 0, 5, "somebody waits for an answer of the server")
@@ -98,4 +99,4 @@ def somebody_waits(serving: Lab) -> None:
 
 @pytest.mark.parametrize("name", ["app1", "app2", "app3"])
 def test_everything_is_back(serving: Lab, name: str) -> None:
-    until(lambda: serving.is_up(name), 30, f"{name} serves")
+    until(lambda: serving.is_served(name), 30, f"{name} serves")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import tempfile
@@ -108,8 +109,17 @@ class Lab:
 
     def waiting_for(self, name: str) -> int:
         """Return how many requests are at an app server."""
-        told = [line.split(",") for lb in ("lb1", "lb2") for line in self.at_balancer(lb, "show stat").splitlines()]
-        return sum(int(cells[4]) for cells in told if cells[:2] == ["rollcall", name])
+        return sum(int(row["scur"]) for row in self._counted(name))
+
+    def is_served(self, name: str) -> bool:
+        """Say whether both balancers send requests to an app server."""
+        return all(row["status"] == "UP" for row in self._counted(name))
+
+    def _counted(self, name: str) -> list[dict[str, str]]:
+        """Return what each balancer counts of an app server."""
+        tables = [self.at_balancer(lb, "show stat").removeprefix("# ").splitlines() for lb in ("lb1", "lb2")]
+        rows = [row for table in tables for row in csv.DictReader(table)]
+        return [row for row in rows if (row["pxname"], row["svname"]) == ("rollcall", name)]
 
     def database(self, sql: str) -> str:
         """Return what the database answers to its own administrator."""
