@@ -108,9 +108,9 @@ def signed_in(chromium: Browser, served: str) -> Any:
     return state
 
 
-def type_password(page: Page) -> None:
+def type_password(page: Page, email: str = EMAIL) -> None:
     """Fill in the sign-in form and send it."""
-    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     follow(page.get_by_role("main").get_by_role("button", name="Sign in"))
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PASSWORD, ROOT, Site, follow, visiting
+from tests.browser.conftest import PASSWORD, ROOT, Site, follow, type_password, visiting
 from tests.browser.test_pages import is_too_wide, violations
 
 pytestmark = pytest.mark.browser
@@ -43,9 +43,7 @@ def second(chromium: Browser, instance: Path, served: str) -> Iterator[Any]:
     subprocess.run(command, cwd=ROOT, env=environment, input=PASSWORD, text=True, check=True, capture_output=True)
     with visiting(chromium, Site(served)) as page:
         page.goto("/login")
-        page.get_by_label("E-mail").fill(SECOND)
-        page.get_by_label("Password").fill(PASSWORD)
-        follow(page.get_by_role("main").get_by_role("button", name="Sign in"))
+        type_password(page, SECOND)
         expect(page).to_have_url(re.compile("/admin/$"))
         state = page.context.storage_state()
     yield state

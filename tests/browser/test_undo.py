@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Site, follow, visiting
-from tests.browser.test_pages import LOOKS, is_too_wide, violations
+from tests.browser.test_pages import EACH_LOOK, is_too_wide, violations
 
 pytestmark = pytest.mark.browser
 PERSON = 7
@@ -51,10 +51,12 @@ def test_what_changed_since_is_undone_only_when_it_is_ticked(page: Page, change:
     expect(page.get_by_text("There is nothing to undo.")).to_be_visible()
 
 
-def test_page_is_accessible_and_fits(chromium: Browser, site: Site, signed_in: Any, change: str) -> None:
-    for width, scheme in (LOOKS[0], LOOKS[-1]):
-        look: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-        with visiting(chromium, site, storage_state=signed_in, **look) as page:
-            page.goto(change)
-            assert violations(page) == []
-            assert not is_too_wide(page)
+@pytest.mark.parametrize(("width", "scheme"), EACH_LOOK)
+def test_page_is_accessible_and_fits(
+    chromium: Browser, site: Site, signed_in: Any, change: str, width: int, scheme: str
+) -> None:
+    look: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    with visiting(chromium, site, storage_state=signed_in, **look) as page:
+        page.goto(change)
+        assert violations(page) == []
+        assert not is_too_wide(page)
